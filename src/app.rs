@@ -17,7 +17,7 @@ use crate::telemetry::{Metrics, error_chain};
 
 /// Why the daemon could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Daemon(#[from] daemon::Error),
     /// A system call that the start needs failed.
@@ -40,7 +40,7 @@ const EXIT_CODE_FORCED: i32 = 130;
 
 /// The result of reading the model files again: new models with their settings, `None` if the files are
 /// unchanged, or all problems because of which the new models are refused.
-pub type Reloaded = Result<Option<(Models, Settings)>, Vec<String>>;
+pub(crate) type Reloaded = Result<Option<(Models, Settings)>, Vec<String>>;
 
 /// Runs until SIGTERM or SIGINT. Pending work is committed then; a second signal ends the process
 /// immediately, which is safe because recovery starts from the last commit. At SIGHUP `reload` reads the
@@ -49,7 +49,7 @@ pub type Reloaded = Result<Option<(Models, Settings)>, Vec<String>>;
 ///
 /// # Errors
 /// The daemon cannot start, or cannot continue.
-pub fn run(
+pub(crate) fn run(
     models: Models,
     settings: Settings,
     listen: SocketAddr,

@@ -20,18 +20,18 @@ mod recency;
 mod stays;
 mod version;
 
-pub use census::{CENSUSES_SHOWN_MAX, Census};
-pub use dates::CENSUS_DATES_MAX;
-pub use differences::{
-    CommonStageId, DifferenceExample, Differences, EXAMPLES_MAX, FirstEntries, Flow,
-    TRANSITIONS_SHOWN_MAX,
-};
+pub(crate) use census::Census;
+pub(crate) use differences::{CommonStageId, DifferenceExample, Differences, EXAMPLES_MAX};
+pub use differences::{FirstEntries, Flow};
 pub use duration_histogram::DurationHistogram;
-pub use flaps::{Flaps, ReversalCounts};
-pub use history::{History, OutcomeEvent, StageHistory, StageStay, StageTransition};
-pub use history_builder::{HistoryBuilder, LimitExceeded};
-pub use prediction::{DateCounts, HistoryTooShort, LeadTimes, Prediction, PredictionTarget, Score};
-pub use stays::{StayStats, StaysByStage};
+pub(crate) use flaps::Flaps;
+pub use flaps::ReversalCounts;
+pub use history::{History, StageHistory, StageTransition};
+pub use history_builder::HistoryBuilder;
+pub(crate) use history_builder::LimitExceeded;
+pub(crate) use prediction::{DateCounts, HistoryTooShort};
+pub use prediction::{Prediction, PredictionTarget, Score};
+pub(crate) use stays::{StayStats, StaysByStage};
 pub use version::Version;
 
 use crate::event::{CustomerId, EventTime, Millis};

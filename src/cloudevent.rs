@@ -66,17 +66,24 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A place in a file, for programs; with the number of the record if it is not the first on its line.
 pub(crate) fn file_position_json(file: &str, position: Position) -> Value {
-    let mut json = json!({"file": file, "line": position.line()});
+    let mut json = json!({});
+    add_file_position(&mut json, file, position);
+    json
+}
+
+/// Adds the keys of [`file_position_json`].
+pub(crate) fn add_file_position(json: &mut Value, file: &str, position: Position) {
+    json["file"] = file.into();
+    json["line"] = position.line().into();
     if position.record_of_line() > 1 {
         json["record"] = position.record_of_line().into();
     }
-    json
 }
 
 /// The whole event as one JSON object (structured mode). `decided_at` is left out in a replay.

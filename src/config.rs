@@ -15,9 +15,11 @@ mod legacy_decoding;
 mod load;
 mod mapping;
 mod settings;
+mod unknown_name;
 mod values;
 mod warnings;
 
 pub use document::{DEFAULTS, Document};
 pub use load::{FileText, InvalidConfig, load, load_texts};
 pub use mapping::MappingSection;
+pub(crate) use unknown_name::UnknownName;

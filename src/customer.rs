@@ -36,20 +36,24 @@ mod timers;
 mod transitions;
 mod view;
 
-pub use change::{Cause, EventAnomalies, RetractedTransition, StageChange};
-pub use codec::{StateDecodeError, decode, decode_armed, decode_generation, decode_latest, encode};
+pub use change::{Cause, EventAnomalies, StageChange};
+pub(crate) use codec::{StateDecodeError, decode_latest};
+pub use codec::{decode, decode_armed, decode_generation, encode};
 pub use display_value::DisplayValue;
-pub use distinct::Distinct;
+pub(crate) use distinct::Distinct;
 pub use evidence::Evidence;
-pub use explain::{
-    Arrival, Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Explanation, Hold,
-    NextChange, OutgoingTransition, TakenTransition, VariableSides,
+pub(crate) use explain::{
+    Arrival, Block, BlockKind, EvaluatedComparison, EvaluatedCondition, OutgoingTransition,
+    TakenTransition, VariableSides,
 };
+pub use explain::{Explanation, NextChange};
 pub use facts::FactState;
-pub use gaps::Gaps;
-pub use last_transition::LastTransition;
-pub use migrate::Migration;
-pub use model_state::{CorrectionBasis, ModelHistory, ModelState, Visits};
-pub use orders::{Ledger, OpenOrder};
-pub use recent_ids::RecentIds;
+pub(crate) use gaps::Gaps;
+pub(crate) use last_transition::LastTransition;
+pub(crate) use migrate::Migration;
+pub use model_state::Visits;
+pub(crate) use model_state::{CorrectionBasis, ModelHistory, ModelState};
+pub use orders::Ledger;
+pub(crate) use orders::OpenOrder;
+pub(crate) use recent_ids::RecentIds;
 pub use state::CustomerState;

@@ -21,21 +21,22 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 pub use decode::{Columns, Decoder};
-pub use input_report::InputReport;
+pub(crate) use input_report::InputReport;
 pub use limits::RecordLimits;
 pub(crate) use limits::{CUSTOMER_ID_BYTES_MAX, FIELD_BYTES_MAX};
 pub(crate) use mapping::fold_spelling;
-pub use mapping::{
-    FieldSource, IdFormat, KeyFormat, Mapping, NULL_BYTES_MAX, PLACEHOLDER_BYTES_MAX, Path, Step,
-    TypeNames,
-};
+pub use mapping::{FieldSource, Mapping, Path, Step};
+pub(crate) use mapping::{IdFormat, KeyFormat, NULL_BYTES_MAX, PLACEHOLDER_BYTES_MAX, TypeNames};
 pub use money::CurrencyRates;
-pub use number_format::NumberFormat;
-pub use observations::{Counts, Observations};
+pub(crate) use number_format::NumberFormat;
+pub use observations::Counts;
+pub(crate) use observations::Observations;
 pub use quantity::Quantity;
 pub use reject::{Headers, RejectReason, Rejection};
+pub(crate) use time::WallTime;
 pub(crate) use time::parse_end_instant;
-pub use time::{EventTime, Millis, WallTime, Watermark, parse_instant};
+pub use time::{EventTime, Millis, Watermark, parse_instant};
+pub(crate) use time_format::is_recent;
 pub use time_format::{TimeFormat, TimeUnit};
 pub use vocabulary::{EventType, Field, FieldKind};
 pub(crate) use vocabulary::{FieldId, Vocabulary};
@@ -78,7 +79,7 @@ const RECORD_BITS: u32 = 26;
 impl Position {
     /// The position of a record that begins on a line, counted from 1, after `before` others that begin on it. The
     /// first record of a line has the line's number as its offset; the number of records before is in the higher bits.
-    pub fn in_file(input: u32, line: u64, before: u32) -> Position {
+    pub(crate) fn in_file(input: u32, line: u64, before: u32) -> Position {
         let line = line.min((1 << LINE_BITS) - 1) as i64;
         let before = i64::from(before.min((1 << RECORD_BITS) - 1));
         Position { input, offset: before << LINE_BITS | line }
@@ -90,12 +91,12 @@ impl Position {
     }
 
     /// The number of the record on its line, from 1.
-    pub fn record_of_line(self) -> i64 {
+    pub(crate) fn record_of_line(self) -> i64 {
         (self.offset >> LINE_BITS) + 1
     }
 
     /// The line as a message shows it: `12`, or `12 (record 3)`.
-    pub fn line_text(self) -> String {
+    pub(crate) fn line_text(self) -> String {
         match self.record_of_line() {
             1 => self.line().to_string(),
             record => format!("{} (record {record})", self.line()),
@@ -103,7 +104,7 @@ impl Position {
     }
 
     /// The order of positions in files: by input, line, and record of the line.
-    pub fn file_order(self) -> (u32, i64, i64) {
+    pub(crate) fn file_order(self) -> (u32, i64, i64) {
         (self.input, self.line(), self.record_of_line())
     }
 }

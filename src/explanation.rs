@@ -12,8 +12,9 @@ use crate::customer::{CustomerState, Explanation, StageChange};
 use crate::event::{CustomerId, EventTime};
 use crate::model::{ModelId, Models};
 
+pub(crate) use format::format_exact_span;
 pub use format::format_instant;
-pub use timeline::{TimelineFormatter, TimelineStep};
+pub(crate) use timeline::{TimelineFormatter, TimelineStep};
 
 /// A customer's stage in every model, and why.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl<'a> CustomerExplanation<'a> {
     }
 
     /// Drops the explanations of other models.
-    pub fn retain_models(mut self, names: &[String]) -> CustomerExplanation<'a> {
+    pub(crate) fn retain_models(mut self, names: &[String]) -> CustomerExplanation<'a> {
         let is_wanted = |model: ModelId| names.contains(&self.models.list[model].name);
         self.explained.retain(|(model, _)| is_wanted(*model));
         self

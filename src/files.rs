@@ -22,11 +22,13 @@ mod sort;
 use std::io;
 use std::path::PathBuf;
 
-pub use encoding::TextEncoding;
-pub use grouped::{GroupedInputs, GroupingReport, InputSummary};
+pub(crate) use encoding::TextEncoding;
+pub(crate) use grouped::GroupingReport;
+pub use grouped::{GroupedInputs, InputSummary};
 pub(crate) use history_range::HistoryRange;
 pub(crate) use merge::{InputNotice, InputOrder, MergedInputs};
-pub use options::{FileOptions, QuoteEscape};
+pub use options::FileOptions;
+pub(crate) use options::QuoteEscape;
 pub(crate) use rows::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
 pub(crate) use sample::{FileSample, SAMPLE_RECORDS_MAX, SampleReading};
 pub(crate) use sniff::is_delimiter;

@@ -139,7 +139,7 @@
 //!   the visibility for readers differs (`kafka::outbox`).
 
 pub mod api;
-pub mod app;
+pub(crate) mod app;
 pub mod authoring;
 pub mod backtest;
 pub mod cli;
@@ -152,10 +152,10 @@ pub mod explanation;
 pub mod files;
 pub mod kafka;
 pub mod model;
-pub mod offline;
+pub(crate) mod offline;
 pub mod partition;
-pub mod report;
+pub(crate) mod report;
 pub mod runtime;
-pub mod sample;
+pub(crate) mod sample;
 pub mod store;
 pub mod telemetry;

@@ -41,23 +41,24 @@ pub use definition::{
 };
 pub(crate) use fact::Bucket;
 pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
+pub(crate) use ids::SlotId;
 pub(crate) use ids::define_id;
-pub use ids::{FactId, ModelId, SlotId, StageId, TransitionId};
+pub use ids::{FactId, ModelId, StageId, TransitionId};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
-pub(crate) use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
+pub(crate) use model_test::{DEFAULT_CUSTOMER, ModelTest, TestEvent, TestTransition};
 pub(crate) use orders::ORDERS_MAX;
 pub use orders::{Orders, Refunds, Repeated};
 pub(crate) use problem::{Location, ProblemList, did_you_mean, normalize_line_ends};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal,
 };
-pub use quiet::Quiet;
 pub(crate) use read::{
     CAUSES, DEDUPE_KEYS, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS,
     RESERVED_NAMES, STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS, name_fault,
 };
 pub use size::STATE_BYTES_MAX;
+pub(crate) use slots::Slot;
 pub(crate) use slots::{Accumulator, FactAccessor, SlotKind, Slots};
-pub use slots::{Slot, StageFact, ValueSource};
+pub use slots::{StageFact, ValueSource};
 pub use yaml::MODEL_BYTES_MAX;
 pub(crate) use yaml::{YamlNode, YamlValue, parse as parse_yaml};

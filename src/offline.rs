@@ -1,5 +1,5 @@
 //! Runs models over files of events, without Kafka: replays, timelines of single customers, backtests.
 
-pub mod backtest;
-pub mod replay;
-pub mod timeline;
+pub(crate) mod backtest;
+pub(crate) mod replay;
+pub(crate) mod timeline;

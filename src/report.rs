@@ -1,6 +1,6 @@
 //! Reports as text, as JSON, and as HTML pages with charts. Pure: values in, strings out.
 
-pub mod backtest;
+pub(crate) mod backtest;
 mod chart;
 mod format;
 mod page;

@@ -17,9 +17,10 @@ mod live_io;
 mod mailbox;
 mod merge;
 mod offset_metadata;
-mod partitions;
+mod partition_registry;
 mod periodic_thread;
 mod poll_loop;
+mod quarantine;
 mod refused;
 pub mod rekey;
 mod restore;
@@ -36,12 +37,13 @@ mod uncommitted;
 mod worker;
 mod worker_io;
 
-pub use customers::{Customers, ExplainError, explain_found};
+pub(crate) use customers::ExplainError;
+pub use customers::{Customers, explain_found};
 pub use daemon_state::DaemonState;
-pub use fuse::{BurstSettings, Fuse, FuseStatus};
-pub use partitions::{
-    ActionError, PartitionState, Partitions, Quarantine, QuarantineCause, RecoveryAction,
-};
-pub use restore::Error as PartitionError;
-pub use restore_progress::{RestoreProgress, RestoreSnapshot};
-pub use settings::{Recovery, Settings};
+pub(crate) use fuse::{BurstSettings, Fuse};
+pub(crate) use partition_registry::{PartitionRegistry, PartitionState};
+pub(crate) use quarantine::RecoveryAction;
+pub(crate) use restore::Error as PartitionError;
+pub(crate) use restore_progress::RestoreSnapshot;
+pub(crate) use settings::Recovery;
+pub use settings::Settings;

@@ -15,10 +15,10 @@ mod proposal;
 mod times;
 mod types;
 
-pub use assemble::{ProposalContext, proposals};
-pub use column::{Column, Profile};
-pub use headerless::{is_of_values, names_by_form};
-pub use proposal::{Proposal, key_order};
+pub(crate) use assemble::{ProposalContext, proposals};
+pub(crate) use column::Profile;
+pub(crate) use headerless::{is_of_values, names_by_form};
+pub(crate) use proposal::Proposal;
 
 #[cfg(test)]
 mod tests;

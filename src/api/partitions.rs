@@ -10,17 +10,17 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::runtime::{self, Partitions, RecoveryAction};
+use crate::runtime::{self, PartitionRegistry, RecoveryAction};
 
 /// `GET /partitions`, and `POST /partitions/{number}/{action}` with `?dry_run=true`, `?to=OFFSET`.
-pub(super) fn router(partitions: Arc<Partitions>) -> Router {
+pub(super) fn router(partitions: Arc<PartitionRegistry>) -> Router {
     Router::new()
         .route("/partitions", get(list))
         .route("/partitions/{partition}/{action}", post(request_action))
         .with_state(partitions)
 }
 
-async fn list(State(partitions): State<Arc<Partitions>>) -> impl IntoResponse {
+async fn list(State(partitions): State<Arc<PartitionRegistry>>) -> impl IntoResponse {
     let to_json = |(partition, state): (i32, runtime::PartitionState)| {
         let mut json = json!({"partition": partition, "state": state.name()});
         if let runtime::PartitionState::Quarantined(quarantine) = state {
@@ -45,7 +45,7 @@ struct ActionQuery {
 }
 
 async fn request_action(
-    State(partitions): State<Arc<Partitions>>,
+    State(partitions): State<Arc<PartitionRegistry>>,
     Path((partition, action)): Path<(i32, String)>,
     Query(ActionQuery { dry_run, to }): Query<ActionQuery>,
 ) -> Response {

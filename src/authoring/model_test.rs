@@ -1,30 +1,23 @@
 //! Runs the tests that a model file contains.
 //!
-//! `timeline` compares expected with actual transitions, which `align` matches, and yields the rows of `row`.
-//! For `--update`, `expectations` are those that make a test pass, `rewrite` puts them into the file's text, and
-//! `update` tries the result.
+//! `timeline` compares expected with actual transitions. For `--update`, `expect_block` replaces the expectations in the
+//! text of a file, and `update` tries the result.
 
-mod align;
-mod expectations;
-mod rewrite;
-mod row;
+mod expect_block;
 mod timeline;
 mod update;
-mod yaml_text;
 
+use crate::customer::StageChange;
 use crate::event::{
     CurrencyRates, CustomerId, Decoder, Event, EventTime, EventType, Field, FieldKind, Mapping,
     Millis, Position, RecordLimits,
 };
-use crate::model::{Location, Model, ModelId, ModelTest, Models};
+use crate::model::{Location, Model, ModelId, ModelTest, Models, TestTransition};
 use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 
-pub use expectations::UpdateError;
-pub use rewrite::DroppedComment;
-pub use row::{
-    ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow, format_instant,
-};
-pub use update::{ExpectationUpdate, UpdateResult, update_expectations};
+pub use expect_block::DroppedComment;
+pub use timeline::{EventRow, TimelineRow, format_instant};
+pub use update::{ExpectationUpdate, UpdateError, UpdateResult, update_expectations};
 
 /// A model, and the index of a test in its file.
 pub type TestId = (ModelId, usize);
@@ -48,6 +41,14 @@ impl TestOutcome {
     /// Whether the actual transitions are exactly the expected ones.
     pub fn passed(&self) -> bool {
         !self.rows.iter().any(TimelineRow::is_failure)
+    }
+
+    /// The location of the first event that is rejected.
+    fn rejected_event(&self) -> Option<Location> {
+        self.rows.iter().find_map(|row| match row {
+            TimelineRow::Event(row) => row.rejected.and(Some(row.event.location)),
+            _ => None,
+        })
     }
 }
 
@@ -74,13 +75,8 @@ pub fn run_tests(models: &Models, rates: &CurrencyRates) -> Vec<TestOutcome> {
     outcomes
 }
 
-/// How far beyond the end of a test a missing transition is searched, step by step; the last step exceeds a year.
-const LOOKAHEAD_SPANS: [Millis; 4] = [
-    Millis(Millis::DAY.0),
-    Millis(8 * Millis::DAY.0),
-    Millis(64 * Millis::DAY.0),
-    Millis(512 * Millis::DAY.0),
-];
+/// How far beyond the end of a test a missing transition is searched: more than a year.
+const LOOKAHEAD_SPAN: Millis = Millis(512 * Millis::DAY.0);
 /// The most transitions beyond the end that are searched.
 const LOOKAHEAD_TRANSITIONS_MAX: usize = 10_000;
 
@@ -90,24 +86,19 @@ fn timeline_rows(
     test: &ModelTest,
     decoder: &Decoder,
 ) -> Vec<TimelineRow> {
-    let model = &models.list[id];
     let (events, records) = decode_events(test, decoder);
-    let run = |span, transitions_max| {
-        let end = test.until.checked_add(span).unwrap_or(EventTime::MAX);
-        apply_records(models, records.clone(), end, transitions_max)
+    let build = |end, transitions_max| {
+        let outputs = apply_records(models, records.clone(), end, transitions_max);
+        let count = outputs.len();
+        let transitions = actual_transitions(&models.list[id], id, outputs);
+        (timeline::build(&models.list[id], test, &events, &transitions), count)
     };
-    let outputs = run(Millis(0), None);
-    let transitions_max = outputs.len() + LOOKAHEAD_TRANSITIONS_MAX;
-    let transitions = actual_transitions(model, id, outputs);
-    let mut rows = timeline::build(model, test, &events, &transitions);
-    for span in LOOKAHEAD_SPANS {
-        if !rows.iter().any(TimelineRow::is_pending) {
-            break;
-        }
-        let transitions = actual_transitions(model, id, run(span, Some(transitions_max)));
-        rows = timeline::build(model, test, &events, &transitions);
+    let (rows, count) = build(test.until, None);
+    if !rows.iter().any(|row| matches!(row, TimelineRow::Missing { .. })) {
+        return rows;
     }
-    rows
+    let end = test.until.checked_add(LOOKAHEAD_SPAN).unwrap_or(EventTime::MAX);
+    build(end, Some(count + LOOKAHEAD_TRANSITIONS_MAX)).0
 }
 
 /// The events of a test as rows in the order of the file, and as records in the order in which they are received.
@@ -149,12 +140,12 @@ fn apply_records(
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }
 
-fn actual_transitions(model: &Model, id: ModelId, outputs: Vec<Output>) -> Vec<ActualTransition> {
+fn actual_transitions(model: &Model, id: ModelId, outputs: Vec<Output>) -> Vec<TestTransition> {
     let transition = |output| match output {
         Output::StageChanged { customer, change }
             if change.model == id && customer.as_str() != CLOCK_CUSTOMER =>
         {
-            Some(ActualTransition::new(model, &customer, &change))
+            Some(actual_transition(model, &customer, &change))
         }
         Output::StageChanged { .. }
         | Output::Rejected { .. }
@@ -162,6 +153,18 @@ fn actual_transitions(model: &Model, id: ModelId, outputs: Vec<Output>) -> Vec<A
         | Output::InputLost(_) => None,
     };
     outputs.into_iter().filter_map(transition).collect()
+}
+
+fn actual_transition(model: &Model, customer: &CustomerId, change: &StageChange) -> TestTransition {
+    TestTransition {
+        location: Location::default(),
+        at: change.effective_at,
+        customer: customer.as_str().to_owned(),
+        from: Some(model.stages[change.from].name.clone()),
+        to: model.stages[change.to].name.clone(),
+        cause: Some(change.cause.name().to_owned()),
+        transition: Some(change.transition_name(model)),
+    }
 }
 
 /// The id of no customer of a test, since ids have no control characters.

@@ -7,7 +7,7 @@ use crate::event::EventTime;
 use crate::model::StageId;
 
 /// Most dates that are shown as tables.
-pub const CENSUSES_SHOWN_MAX: usize = 12;
+pub(crate) const CENSUSES_SHOWN_MAX: usize = 12;
 
 /// Counts of customers at dates, the last of which is the end. Customers are counted from their first event on.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::event::{EventTime, Millis};
 
-pub const CENSUS_DATES_MAX: usize = 48;
+pub(crate) const CENSUS_DATES_MAX: usize = 48;
 
 /// The dates of the census: spread evenly, the last one being the end.
 pub(super) fn census_dates(begin: EventTime, end: EventTime) -> Vec<EventTime> {

@@ -11,9 +11,9 @@ use crate::event::{CustomerId, EventTime};
 use crate::model::{Model, Stage, StageId, define_id};
 
 /// The maximum number of examples.
-pub const EXAMPLES_MAX: usize = 1000;
+pub(crate) const EXAMPLES_MAX: usize = 1000;
 /// The maximum number of transitions in an example.
-pub const TRANSITIONS_SHOWN_MAX: usize = 64;
+pub(crate) const TRANSITIONS_SHOWN_MAX: usize = 64;
 
 define_id! {
     /// A stage of either version: its index in [`Differences::stages`].

@@ -58,7 +58,7 @@ pub struct StageStay<S = StageId> {
 
 impl<S: Copy> StageHistory<S> {
     /// The stage at an instant, after all transitions at that instant.
-    pub fn stage_at(&self, at: EventTime) -> S {
+    pub(crate) fn stage_at(&self, at: EventTime) -> S {
         let taken = self.transitions.partition_point(|transition| transition.at <= at);
         match taken {
             0 => self.initial,
@@ -66,7 +66,7 @@ impl<S: Copy> StageHistory<S> {
         }
     }
 
-    pub fn final_stage(&self) -> S {
+    pub(crate) fn final_stage(&self) -> S {
         self.transitions.last().map_or(self.initial, |last| last.to)
     }
 
@@ -82,7 +82,7 @@ impl<S: Copy> StageHistory<S> {
 
 impl History {
     /// The last outcome up to an instant that was not retracted by then, and the next one after it that is never retracted.
-    pub fn outcomes_around(&self, at: EventTime) -> (Option<EventTime>, Option<EventTime>) {
+    pub(crate) fn outcomes_around(&self, at: EventTime) -> (Option<EventTime>, Option<EventTime>) {
         let count = self.outcomes.partition_point(|outcome| outcome.at <= at);
         let (before, after) = self.outcomes.split_at(count);
         let is_valid =

@@ -17,7 +17,7 @@ impl Version {
     }
 
     /// Whether a stage flags a customer.
-    pub fn is_flagged(&self, stage: StageId) -> bool {
+    pub(crate) fn is_flagged(&self, stage: StageId) -> bool {
         self.flagged & 1 << stage.index() != 0
     }
 }

@@ -20,7 +20,7 @@ use super::event_files::FileArgs;
 use super::mapping::MappingArgs;
 use super::print_stderr;
 use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
-use crate::kafka::{self, LocalCluster, LocalConsumer, LocalProducer};
+use crate::kafka::{self, EmbeddedCluster, EmbeddedConsumer, EmbeddedProducer};
 use crate::model::{AcceptedLosses, Models, SourceFile};
 use crate::partition::DecodingSettings;
 use crate::partition::codec::Identity;
@@ -76,7 +76,7 @@ impl DemoArgs {
         let mut topics: Vec<String> = settings.outputs.topics().cloned().collect();
         topics.extend(settings.outputs.inputs.iter().cloned());
         topics.push(settings.outputs.changelog.clone());
-        let cluster = LocalCluster::start(&topics, PARTITIONS)?;
+        let cluster = EmbeddedCluster::start(&topics, PARTITIONS)?;
         let brokers = cluster.brokers();
         let kafka = kafka::Config { brokers: brokers.clone(), ..settings.kafka.clone() };
         let settings = Settings { kafka, ..settings };
@@ -131,7 +131,7 @@ impl DemoArgs {
         while !handle.is_ready() && !handle.is_stopping() {
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        let publisher = LocalProducer::connect(brokers)?;
+        let publisher = EmbeddedProducer::connect(brokers)?;
         let mut pace = Pace::new(self.speed);
         while let Some((time, topic, customer, json)) = events.next_event(models)? {
             if !pace.wait_for(time, || handle.is_stopping()) {
@@ -152,7 +152,7 @@ impl DemoArgs {
         ended: &AtomicBool,
         handle: &Handle,
     ) -> anyhow::Result<()> {
-        let changes = LocalConsumer::connect(
+        let changes = EmbeddedConsumer::connect(
             &settings.kafka.brokers,
             &settings.outputs.stage_changes,
             PARTITIONS,

@@ -7,9 +7,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::config::MappingSection;
+use crate::config::{MappingSection, UnknownName};
 use crate::event::{CurrencyRates, Decoder, EventTime, Mapping, Quantity, RecordLimits};
-use crate::model::{Models, did_you_mean, sanitize_for_terminal};
+use crate::model::{Models, sanitize_for_terminal};
 use crate::runtime::clock;
 
 /// The counterpart of `input.mapping` and `money.rates` for files.
@@ -149,9 +149,9 @@ impl MappingArgs {
     }
 
     fn file_of(&self, input: &Path, earlier: usize) -> Option<PathBuf> {
-        let own = self.files.iter().filter_map(|text| text.split_once('='));
-        let own = own.filter(|(named, _)| Path::new(named) == input);
-        let own: Vec<&str> = own.map(|(_, file)| file).collect();
+        let named = self.files.iter().filter_map(|text| text.split_once('='));
+        let own: Vec<&str> =
+            named.filter_map(|(named, file)| (Path::new(named) == input).then_some(file)).collect();
         let of_all = || self.files.iter().rfind(|text| !text.contains('='));
         let file = own.get(earlier).or(own.last()).copied();
         file.or_else(|| of_all().map(String::as_str)).map(PathBuf::from)
@@ -170,15 +170,13 @@ pub(super) fn mapping_of(settings: &toml::Table) -> Result<Mapping, String> {
 fn read_section(settings: &toml::Table) -> Result<MappingSection, String> {
     let section = MappingSection::deserialize(settings.clone()).map_err(|error| {
         let message = error.message().lines().next().unwrap_or_default().to_owned();
-        let mut quoted = message.split('`').skip(1).step_by(2);
-        let named = quoted.next().unwrap_or_default();
-        let known: Vec<&str> = quoted.collect();
-        if !message.starts_with("unknown field") {
-            return message;
+        match UnknownName::parse(&message, "field") {
+            Some(unknown) => {
+                let written = sanitize_for_terminal(unknown.written);
+                format!("no setting `{written}`; {}", unknown.advice())
+            }
+            None => message,
         }
-        let hint = did_you_mean(named, known.iter().copied());
-        let hint = hint.unwrap_or_else(|| format!("the settings are {}", known.join(", ")));
-        format!("no setting `{}`; {hint}", sanitize_for_terminal(named))
     })?;
     match section.mapping().1.first() {
         Some((key, problem)) => Err(format!("{key}: {problem}")),

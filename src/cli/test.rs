@@ -9,12 +9,13 @@ mod table;
 
 use std::io::{self, Write};
 
+use anyhow::Context;
 use clap::Args;
 use report::UpdatedTests;
 
 use super::mapping::RateArgs;
 use super::{Exit, ModelFiles, OutputFormat, load_models, print_stderr};
-use crate::authoring::model_test::{self, TestOutcome, UpdateResult};
+use crate::authoring::model_test::{self, TestOutcome};
 use crate::model::Models;
 
 #[derive(Debug, Args)]
@@ -93,24 +94,20 @@ impl TestArgs {
         if !outcomes.iter().any(|it| !it.passed() && wanted(it)) {
             return Ok(UpdatedTests::new());
         }
-        let texts = files::read_texts(&self.models.files, models)?;
-        let update = model_test::update_expectations(
-            models,
-            &texts,
-            outcomes,
-            wanted,
-            &self.rates.money(models),
-        );
-        files::write(&self.models.files, &texts, &update.texts)?;
-        let before = std::mem::replace(outcomes, update.outcomes);
-        let mut results = update.results;
-        let updated = before.into_iter().zip(outcomes.iter()).filter_map(|(before, after)| {
-            let mut result = results.remove(&before.id)?;
-            if let UpdateResult::Unchanged(refusal) = &mut result {
-                // Updates of tests above it may have moved its lines.
-                let within = refusal.location.line.saturating_sub(before.location.line);
-                refusal.location.line = after.location.line + within;
+        let files = || self.models.files.iter().zip(&models.list);
+        let texts: Result<Vec<String>, _> =
+            files().map(|(file, model)| files::read(file, model)).collect();
+        let rates = self.rates.money(models);
+        let mut update = model_test::update_expectations(models, &texts?, outcomes, wanted, &rates);
+        for ((file, model), text) in files().zip(&update.texts) {
+            if let Some(text) = text {
+                files::replace(file, model, text)
+                    .with_context(|| format!("cannot update {}", file.display()))?;
             }
+        }
+        let before = std::mem::replace(outcomes, update.outcomes);
+        let updated = before.into_iter().filter_map(|before| {
+            let result = update.results.remove(&before.id)?;
             Some((before.id, (before, result)))
         });
         Ok(updated.collect())

@@ -115,14 +115,13 @@ impl Document {
         let security = &self.kafka.security;
         let uses_login = security.protocol.name().starts_with("sasl");
         let properties = &self.kafka.properties.0;
-        let named = [
+        let settings = [
             ("kafka.security.mechanism".to_owned(), Some(&security.mechanism)),
             (format!("{PROPERTIES}.sasl.mechanism"), properties.get("sasl.mechanism")),
             (format!("{PROPERTIES}.sasl.mechanisms"), properties.get("sasl.mechanisms")),
         ];
-        let mut named = named.into_iter().filter_map(|(key, name)| Some((key, name?)));
-        let named = named.find(|(_, name)| !name.is_empty());
-        match named {
+        let mut set = settings.into_iter().filter_map(|(key, name)| Some((key, name?)));
+        match set.find(|(_, name)| !name.is_empty()) {
             _ if !uses_login => {}
             None => problems.require(false, "kafka.security.mechanism", MECHANISMS_HINT),
             Some((key, name)) => {

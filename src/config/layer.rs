@@ -6,10 +6,9 @@ use std::ops::Range;
 use config::{ConfigError, Map, Source, Value, ValueKind};
 use serde_path_to_error::Segment;
 
+use super::unknown_name::UnknownName;
 use super::values::{PROPERTIES, is_secret, secret_name_end_in_line};
-use crate::model::{
-    Location, Problem, ProblemReport, Severity, SourceFile, did_you_mean, sanitize_for_terminal,
-};
+use crate::model::{Location, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal};
 
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
@@ -69,27 +68,22 @@ impl Layer {
     /// Adds the problem that serde has with a setting.
     pub(super) fn add_invalid(&mut self, setting: &str, message: &str) {
         let message = message.lines().next().unwrap_or_default();
-        let expected = message.rsplit_once(", expected ").unwrap_or_default().1;
-        let expected: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let written = message.split('`').nth(1).unwrap_or_default();
-        let similar = did_you_mean(written, expected.iter().copied());
-        let is_unknown = message.starts_with("unknown field");
-        let (problem, help) = if is_unknown {
-            let all = || format!("the settings are {}", expected.join(", "));
-            ("no such setting".to_owned(), similar.or_else(|| Some(all())))
+        let unknown = UnknownName::parse(message, "field");
+        let (problem, help) = if let Some(unknown) = &unknown {
+            ("no such setting".to_owned(), Some(unknown.advice()))
         } else if setting == PROPERTIES {
             // serde's message would quote the value, which may be a secret.
             ("must be a table".to_owned(), None)
         } else if is_secret(setting) {
             ("must be text".to_owned(), None)
         } else {
-            let help = similar.filter(|_| message.starts_with("unknown variant"));
+            let help = UnknownName::parse(message, "variant").and_then(|unknown| unknown.similar());
             (message.replace("expected usize", "expected a whole number"), help)
         };
         let problem = format!("{setting}: {problem}");
         match self.origins.get(setting).cloned() {
             Some(origin) => {
-                let shows_value = !is_unknown && !is_hidden(setting);
+                let shows_value = unknown.is_none() && !is_hidden(setting);
                 self.add_problem(origin, shows_value, &problem, help);
             }
             None => self.problems.push((None, problem)),

@@ -16,7 +16,7 @@ use crate::{store, telemetry};
 
 impl Document {
     /// The format and the level of logs.
-    pub fn logging(&self) -> (telemetry::LineFormat, &str) {
+    pub(crate) fn logging(&self) -> (telemetry::LineFormat, &str) {
         let format = match self.log.format {
             LogFormat::Text => telemetry::LineFormat::Text,
             LogFormat::Json => telemetry::LineFormat::Json,
@@ -25,7 +25,7 @@ impl Document {
     }
 
     /// What may be lost when new models take effect.
-    pub fn accepted_losses(&self) -> AcceptedLosses {
+    pub(crate) fn accepted_losses(&self) -> AcceptedLosses {
         AcceptedLosses {
             missing_facts: self.missing_facts == MissingFactsPolicy::StartAtZero,
             dropped_models: self.dropped_models == DroppedModelsPolicy::End,

@@ -59,12 +59,13 @@ impl Document {
 
     /// Lists the settings that are not empty and the properties with a prefix; `None` if there are none.
     fn non_empty_settings(&self, settings: [(&str, bool); 4], prefix: &str) -> Option<String> {
-        let settings = settings.into_iter().filter(|(_, is_empty)| !is_empty);
-        let settings = settings.map(|(key, _)| format!("kafka.security.{key}"));
-        let properties = self.kafka.properties.0.keys();
-        let properties = properties.filter(|name| name.starts_with(prefix));
-        let properties = properties.map(|name| format!("{PROPERTIES}.{name}"));
-        let names: Vec<String> = settings.chain(properties).collect();
-        Some(names.join(", ")).filter(|names| !names.is_empty())
+        let mut names = Vec::new();
+        for (key, _) in settings.into_iter().filter(|(_, is_empty)| !is_empty) {
+            names.push(format!("kafka.security.{key}"));
+        }
+        for name in self.kafka.properties.0.keys().filter(|name| name.starts_with(prefix)) {
+            names.push(format!("{PROPERTIES}.{name}"));
+        }
+        (!names.is_empty()).then(|| names.join(", "))
     }
 }

@@ -23,7 +23,7 @@ use crate::model::{Model, Models, Slot, SlotId, SlotKind, StageId, TransitionId}
 use error::VERSION;
 use read::StateReader;
 
-pub use error::StateDecodeError;
+pub(crate) use error::StateDecodeError;
 
 /// Appends the state to `bytes`.
 pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {
@@ -55,7 +55,7 @@ pub fn decode_armed(bytes: &[u8]) -> Result<Option<EventTime>, StateDecodeError>
 }
 
 /// The latest event time. Reads the header only.
-pub fn decode_latest(bytes: &[u8]) -> Result<EventTime, StateDecodeError> {
+pub(crate) fn decode_latest(bytes: &[u8]) -> Result<EventTime, StateDecodeError> {
     let header = StateReader::new(bytes)?.read_header().ok_or(StateDecodeError::Damaged)?;
     Ok(header.latest)
 }

@@ -7,10 +7,11 @@ mod explanation;
 mod next;
 mod outgoing;
 
-pub use explanation::{
-    Arrival, Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Explanation, Hold,
-    NextChange, OutgoingTransition, TakenTransition, VariableSides,
+pub(crate) use explanation::{
+    Arrival, Block, BlockKind, EvaluatedComparison, EvaluatedCondition, OutgoingTransition,
+    TakenTransition, VariableSides,
 };
+pub use explanation::{Explanation, NextChange};
 
 use typed_index_collections::TiVec;
 

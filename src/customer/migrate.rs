@@ -283,7 +283,7 @@ impl FactState {
 impl CustomerState {
     /// Evaluates every model whose meaning changed, at the later of the change and the customer's time. Minimum stay,
     /// cooldown and re-entry are ignored (rule 18).
-    pub fn reevaluate(
+    pub(crate) fn reevaluate(
         &mut self,
         models: &Models,
         change: &ModelsChange,

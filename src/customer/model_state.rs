@@ -55,7 +55,6 @@ pub struct Visits {
 /// The last transition of a model, with the facts that its condition read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectionBasis {
-    /// The transition.
     pub(super) transition: TransitionId,
     /// When it took effect.
     pub(super) at: EventTime,

@@ -62,7 +62,7 @@ pub(super) struct Removed {
 
 /// An order that can be returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenOrder {
+pub(crate) struct OpenOrder {
     /// Number in the customer's processing order.
     pub number: u64,
     pub is_fully_returned: bool,

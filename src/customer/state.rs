@@ -46,7 +46,7 @@ impl CustomerState {
 
     /// The order that an applied event places or returns; `None` for other events, and for an order that cannot be
     /// returned or has not been received.
-    pub fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
+    pub(crate) fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
         let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
         ledger.order_for_event(orders, event, self.latest)
     }

@@ -91,7 +91,7 @@ impl Decoder {
     }
 
     /// As [`Decoder::decode_json`], and adds to `observed` what was found and what could not be read.
-    pub fn decode_json_observed(
+    pub(crate) fn decode_json_observed(
         &self,
         bytes: &[u8],
         observed: &mut Observations,
@@ -182,7 +182,7 @@ impl Decoder {
     }
 
     /// As [`Decoder::decode_record`], and adds to `observed` what was found and what could not be read.
-    pub fn decode_record_observed(
+    pub(crate) fn decode_record_observed(
         &self,
         key: Option<&[u8]>,
         value: Option<&[u8]>,

@@ -109,7 +109,7 @@ impl InputReport<'_> {
     }
 
     /// Fields that the models read and that no event had; `None` without events.
-    pub fn never_found(&self) -> Option<String> {
+    pub(crate) fn never_found(&self) -> Option<String> {
         if self.observed.accepted() == 0 {
             return None;
         }
@@ -126,7 +126,7 @@ impl InputReport<'_> {
     }
 
     /// What explains the rejections for a reason, and what to change; empty for most reasons.
-    pub fn rejection(&self, reason: RejectReason) -> String {
+    pub(crate) fn rejection(&self, reason: RejectReason) -> String {
         let details = self.observed.details.get(&reason);
         match reason {
             RejectReason::UnknownCurrency => {

@@ -12,7 +12,7 @@ use super::{Field, NumberFormat, TimeFormat};
 
 pub use path::{Path, Step};
 pub(super) use tree::{ElementSelector, FieldTarget, MappingNode, RankedTarget};
-pub use type_names::TypeNames;
+pub(crate) use type_names::TypeNames;
 pub(crate) use type_names::fold_spelling;
 
 /// Where a field comes from.
@@ -46,7 +46,7 @@ impl fmt::Display for FieldSource {
 
 impl FieldSource {
     /// Whether the field is read or has a constant.
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.constant.is_some() || self.paths.iter().any(|path| !path.is_empty())
     }
 }
@@ -164,7 +164,7 @@ impl Mapping {
     ];
 
     /// The source of one of [`Mapping::FIELDS`]; `None` for any other name.
-    pub fn source_mut(&mut self, field: &str) -> Option<&mut FieldSource> {
+    pub(crate) fn source_mut(&mut self, field: &str) -> Option<&mut FieldSource> {
         Some(match field {
             "customer_id" => &mut self.customer_id,
             "type" => &mut self.event_type,
@@ -203,13 +203,13 @@ impl Mapping {
     }
 
     /// Whether every event must have this one of [`Mapping::FIELDS`].
-    pub fn is_required(field: &str) -> bool {
+    pub(crate) fn is_required(field: &str) -> bool {
         matches!(field, "customer_id" | "type" | "time")
     }
 
     /// The settings other than paths and unit that differ from the default, each as text: a storage format, see
     /// `DecodingSettings`.
-    pub fn other_settings(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn other_settings(&self) -> Vec<(&'static str, String)> {
         let default = Mapping::default();
         let list = |texts: &[String]| texts.join(", ");
         let pairs = |map: &BTreeMap<String, String>| {
@@ -255,6 +255,6 @@ impl Mapping {
 }
 
 /// Longest text that can be declared to mean no value.
-pub const NULL_BYTES_MAX: usize = 32;
+pub(crate) const NULL_BYTES_MAX: usize = 32;
 /// Longest id that can be declared as a placeholder.
-pub const PLACEHOLDER_BYTES_MAX: usize = 64;
+pub(crate) const PLACEHOLDER_BYTES_MAX: usize = 64;

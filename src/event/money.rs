@@ -21,14 +21,14 @@ impl Default for CurrencyRates {
 
 impl CurrencyRates {
     /// Whether a text has the form of an ISO 4217 code.
-    pub fn is_currency_code(text: &str) -> bool {
+    pub(crate) fn is_currency_code(text: &str) -> bool {
         text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
     }
 
     /// Parses an amount in major units, or in the smallest unit of its currency (`is_minor`). It counts as it is written,
     /// with up to nine digits after the point; converted into the reporting currency it is rounded half to even to the
     /// minor units of that. The result must fit into 64 bits of minor units.
-    pub fn parse_amount(
+    pub(crate) fn parse_amount(
         &self,
         text: &str,
         currency: Option<&str>,

@@ -42,7 +42,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, text: &str) {
+    pub(crate) fn add(&mut self, text: &str) {
         self.add_times(text.chars().take(TEXT_CHARS_MAX).collect(), 1);
     }
 
@@ -60,7 +60,7 @@ impl Counts {
     }
 
     /// The texts with their counts, the most frequent first.
-    pub fn by_frequency(&self) -> Vec<(&str, u64)> {
+    pub(crate) fn by_frequency(&self) -> Vec<(&str, u64)> {
         let mut all: Vec<(&str, u64)> =
             self.counts.iter().map(|(text, count)| (text.as_str(), *count)).collect();
         all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -81,7 +81,7 @@ impl Counts {
 
 impl Observations {
     /// Counts nothing.
-    pub const fn off() -> Observations {
+    pub(crate) const fn off() -> Observations {
         Observations {
             is_on: false,
             records: 0,
@@ -105,7 +105,7 @@ impl Observations {
         self.records.saturating_sub(self.rejected_total())
     }
 
-    pub fn rejected_total(&self) -> u64 {
+    pub(crate) fn rejected_total(&self) -> u64 {
         self.rejected.values().sum()
     }
 

@@ -43,7 +43,7 @@ impl Quantity {
     }
 
     /// The integer part (rounded towards zero), if it fits.
-    pub fn whole_part(self) -> Option<i64> {
+    pub(crate) fn whole_part(self) -> Option<i64> {
         i64::try_from(self.0 / ONE).ok()
     }
 
@@ -60,7 +60,7 @@ impl Quantity {
     }
 
     /// As [`Quantity::parse`], rounded half to even to fewer digits after the point (at most 9).
-    pub fn parse_rounded(text: &str, digits: u32) -> Option<Quantity> {
+    pub(crate) fn parse_rounded(text: &str, digits: u32) -> Option<Quantity> {
         let (mantissa, exponent) = parse_decimal(text)?;
         let shift = exponent + digits as i32;
         let power = POWERS_OF_TEN.get(shift.unsigned_abs() as usize).copied();
@@ -82,7 +82,7 @@ impl Quantity {
     }
 
     /// The product, rounded half to even, if it fits.
-    pub fn checked_mul(self, other: Quantity) -> Option<Quantity> {
+    pub(crate) fn checked_mul(self, other: Quantity) -> Option<Quantity> {
         if let Some(whole) = other.as_whole() {
             return self.0.checked_mul(whole.into()).map(Quantity);
         }
@@ -90,7 +90,7 @@ impl Quantity {
     }
 
     /// The quotient, rounded half to even; `None` for a division by zero.
-    pub fn checked_div(self, other: Quantity) -> Option<Quantity> {
+    pub(crate) fn checked_div(self, other: Quantity) -> Option<Quantity> {
         let (numerator, denominator) = match other.as_whole() {
             // The unit cancels out, so the mean of small numbers is divided in 64 bits.
             Some(whole) => (self.0, i128::from(whole)),
@@ -101,7 +101,7 @@ impl Quantity {
     }
 
     /// The remainder with the sign of `self`; `None` for a division by zero.
-    pub fn checked_rem(self, other: Quantity) -> Option<Quantity> {
+    pub(crate) fn checked_rem(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_rem(other.0).map(Quantity)
     }
 

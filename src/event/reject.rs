@@ -62,7 +62,7 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason, for counters that must exist before the first rejection.
-    pub const ALL: [RejectReason; 26] = [
+    pub(crate) const ALL: [RejectReason; 26] = [
         RejectReason::Tombstone,
         RejectReason::NullKey,
         RejectReason::KeyDiffers,

@@ -97,7 +97,7 @@ impl EventTime {
     }
 
     /// One millisecond later. A timer that is due at this instant is overdue at that one.
-    pub fn just_after(self) -> EventTime {
+    pub(crate) fn just_after(self) -> EventTime {
         EventTime(self.0.saturating_add(1))
     }
 }
@@ -120,7 +120,7 @@ pub struct Watermark(pub i64);
 
 impl Watermark {
     /// Before the first event.
-    pub const NONE: Watermark = Watermark(i64::MIN);
+    pub(crate) const NONE: Watermark = Watermark(i64::MIN);
 
     /// Whether a timer due at `due` may fire. The watermark must be strictly later, so that events at `due` are
     /// applied first.
@@ -129,7 +129,7 @@ impl Watermark {
     }
 
     /// The watermark after an event at `time`: `lateness` before it.
-    pub fn from_event_time(time: EventTime, lateness: Millis) -> Watermark {
+    pub(crate) fn from_event_time(time: EventTime, lateness: Millis) -> Watermark {
         Watermark(time.saturating_sub(lateness).0)
     }
 }

@@ -1,5 +1,7 @@
 //! How times are written in records: epoch numbers, RFC 3339 and its relatives, declared patterns, local times.
 
+use std::ops::Range;
+
 use jiff::civil;
 use jiff::civil::DateTime;
 use jiff::fmt::{rfc2822, strtime::BrokenDownTime};
@@ -27,7 +29,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    pub const ALL: [TimeUnit; 5] = [
+    pub(crate) const ALL: [TimeUnit; 5] = [
         TimeUnit::Seconds,
         TimeUnit::Milliseconds,
         TimeUnit::Microseconds,
@@ -65,7 +67,7 @@ impl TimeFormat {
     ///
     /// # Errors
     /// There is no such zone.
-    pub fn find_zone(name: &str) -> Result<TimeZone, String> {
+    pub(crate) fn find_zone(name: &str) -> Result<TimeZone, String> {
         TimeZone::get(name).map_err(|_| {
             format!("there is no time zone `{name}`; write an IANA name such as Europe/Berlin")
         })
@@ -75,7 +77,7 @@ impl TimeFormat {
     ///
     /// # Errors
     /// The pattern is not valid, or has no date.
-    pub fn check_pattern(pattern: &str) -> Result<(), String> {
+    pub(crate) fn check_pattern(pattern: &str) -> Result<(), String> {
         let sample = civil::date(2010, 12, 31).at(23, 58, 59, 0);
         let sample = TimeZone::UTC.to_zoned_datetime(sample).map_err(|error| error.to_string())?;
         let written =
@@ -222,12 +224,18 @@ fn is_numeric(text: &str) -> bool {
 
 /// The unit in which a number is a time of the last decades, if it is not one in `unit`.
 pub(super) fn likely_unit(text: &str, unit: TimeUnit) -> Option<TimeUnit> {
-    let (first, last) = (parse_instant("1990-01-01")?, parse_instant("2100-01-01")?);
     let fits = |unit: &TimeUnit| {
         let format = TimeFormat { unit: *unit, ..TimeFormat::default() };
-        format.read_number(text).is_ok_and(|time| time >= first && time < last)
+        format.read_number(text).is_ok_and(is_recent)
     };
     TimeUnit::ALL.into_iter().filter(|other| *other != unit).find(fits)
+}
+
+/// Whether it is a time of the last decades.
+pub(crate) fn is_recent(time: EventTime) -> bool {
+    /// 1990-01-01 and 2100-01-01.
+    const DECADES: Range<EventTime> = EventTime(631_152_000_000)..EventTime(4_102_444_800_000);
+    DECADES.contains(&time)
 }
 
 #[cfg(test)]

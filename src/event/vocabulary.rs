@@ -52,7 +52,7 @@ pub enum Field {
 
 impl Field {
     /// Parses a name as in a model: `value`, `properties.score`, or `score` for short.
-    pub fn from_name(name: &str) -> Field {
+    pub(crate) fn from_name(name: &str) -> Field {
         match name {
             "id" => Field::Id,
             "order_id" => Field::OrderId,
@@ -108,7 +108,7 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// The number of an event type; assigned at the first call.
-    pub fn intern_type(&mut self, name: &str) -> EventType {
+    pub(crate) fn intern_type(&mut self, name: &str) -> EventType {
         let at = self.types.iter().position(|known| known == name).unwrap_or_else(|| {
             self.types.push(name.to_owned());
             self.types.len() - 1
@@ -117,7 +117,7 @@ impl Vocabulary {
     }
 
     /// The number of a field; assigned at the first call. One field may be interned once per kind.
-    pub fn intern_field(&mut self, field: Field, kind: FieldKind) -> FieldId {
+    pub(crate) fn intern_field(&mut self, field: Field, kind: FieldKind) -> FieldId {
         let entry = (field, kind);
         let at = self.fields.iter().position(|known| *known == entry).unwrap_or_else(|| {
             self.fields.push(entry);
@@ -135,13 +135,18 @@ impl Vocabulary {
     }
 
     /// The name of an event type; the unnamed type has none.
-    pub fn type_name(&self, event_type: EventType) -> Option<&str> {
+    pub(crate) fn type_name(&self, event_type: EventType) -> Option<&str> {
         event_type.index().checked_sub(1).and_then(|at| self.types.get(at)).map(String::as_str)
     }
 
-    pub fn named_types(&self) -> impl Iterator<Item = (EventType, &str)> {
+    pub(crate) fn named_types(&self) -> impl Iterator<Item = (EventType, &str)> {
         let named = self.types.iter().enumerate();
         named.map(|(at, name)| (EventType(at as u16 + 1), name.as_str()))
+    }
+
+    /// The names of the event types that models name.
+    pub(crate) fn type_names(&self) -> impl Iterator<Item = &str> {
+        self.types.iter().map(String::as_str)
     }
 
     /// The number of event types, the unnamed one included.

@@ -21,29 +21,33 @@ pub fn format_instant(instant: EventTime) -> String {
 
 /// `43 days`, `1 day 12 hours`: the largest unit and the one below it, if that is not zero.
 pub(super) fn format_span(span: Millis) -> String {
+    let parts = span_parts(span).into_iter().skip_while(Option::is_none);
+    // Only adjacent units: `1 day`, not `1 day 59 minutes`.
+    let parts: Vec<String> = parts.take(2).map_while(|part| part).collect();
+    if parts.is_empty() { "no time".to_owned() } else { parts.join(" ") }
+}
+
+/// `1 day 59 minutes`: all units that are not zero.
+pub(crate) fn format_exact_span(span: Millis) -> String {
+    span_parts(span).into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// From days to milliseconds, without sign; `None` for units of which there are none.
+fn span_parts(span: Millis) -> [Option<String>; 5] {
     let mut rest = span.0.unsigned_abs();
-    let mut parts = Vec::new();
-    for (unit, name) in [
+    let units = [
         (86_400_000, "day"),
         (3_600_000, "hour"),
         (60_000, "minute"),
         (1_000, "second"),
         (1, "millisecond"),
-    ] {
+    ];
+    units.map(|(unit, name)| {
         let count = rest / unit;
         rest %= unit;
-        match count {
-            // Only adjacent units: `1 day`, not `1 day 59 minutes`.
-            0 if parts.is_empty() => continue,
-            0 => break,
-            1 => parts.push(format!("1 {name}")),
-            many => parts.push(format!("{many} {name}s")),
-        }
-        if parts.len() == 2 {
-            break;
-        }
-    }
-    if parts.is_empty() { "no time".to_owned() } else { parts.join(" ") }
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {name}{plural}"))
+    })
 }
 
 /// Rounds to two decimal places, unless that gives zero.

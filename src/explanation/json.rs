@@ -12,7 +12,7 @@ use crate::event::{EventTime, Vocabulary};
 use crate::model::{Model, StageId};
 
 impl CustomerExplanation<'_> {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let models = self.explained.iter().map(|(model, explanation)| {
             model_json(&self.models.list[*model], &self.models.vocabulary, explanation, self.now)
         });

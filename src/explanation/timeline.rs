@@ -16,7 +16,7 @@ use crate::model::{Model, ModelId, Models, sanitize_for_terminal};
 
 /// One step of a customer's timeline.
 #[derive(Clone, Copy, Debug)]
-pub struct TimelineStep<'s> {
+pub(crate) struct TimelineStep<'s> {
     pub at: EventTime,
     /// `None` if time alone passed.
     pub event: Option<(&'s Event, Position)>,
@@ -29,7 +29,7 @@ pub struct TimelineStep<'s> {
 
 /// Renders steps; prints waiting transitions only when they change.
 #[derive(Debug)]
-pub struct TimelineFormatter<'s> {
+pub(crate) struct TimelineFormatter<'s> {
     models: &'s Models,
     customer: &'s CustomerId,
     /// The inputs, as named by the user.
@@ -48,7 +48,7 @@ struct ChangedFact<'c> {
 }
 
 impl<'s> TimelineFormatter<'s> {
-    pub fn new(
+    pub(crate) fn new(
         models: &'s Models,
         customer: &'s CustomerId,
         files: &'s [String],
@@ -63,7 +63,7 @@ impl<'s> TimelineFormatter<'s> {
         }
     }
 
-    pub fn step_text(&mut self, step: &TimelineStep<'_>) -> String {
+    pub(crate) fn step_text(&mut self, step: &TimelineStep<'_>) -> String {
         let mut text = format!("{}  {}\n", format_instant(step.at), self.event_text(step));
         for notice in notices(step.anomalies) {
             push_line(&mut text, 1, notice);
@@ -101,7 +101,7 @@ impl<'s> TimelineFormatter<'s> {
         text
     }
 
-    pub fn step_json(&mut self, step: &TimelineStep<'_>) -> Value {
+    pub(crate) fn step_json(&mut self, step: &TimelineStep<'_>) -> Value {
         let facts = self.changed_facts(step).into_iter().map(|changed| {
             json!({
                 "model": changed.model,
@@ -143,14 +143,11 @@ impl<'s> TimelineFormatter<'s> {
             let fields = fields.map(|(name, value)| (name, value_json(&value)));
             json["event"] = json!({
                 "type": self.models.vocabulary.type_name(event.event_type),
-                "file": self.files[position.input as usize],
-                "line": position.line(),
                 "fields": fields.collect::<serde_json::Map<_, _>>(),
                 "notices": notices(step.anomalies),
             });
-            if position.record_of_line() > 1 {
-                json["event"]["record"] = position.record_of_line().into();
-            }
+            let file = &self.files[position.input as usize];
+            cloudevent::add_file_position(&mut json["event"], file, position);
         }
         json
     }

@@ -154,9 +154,9 @@ impl GroupedInputs {
         if !rows.read(&mut self.row)? {
             return Ok(());
         }
-        let events = decoders.iter().map(|decoder| decoder.event(&self.row));
-        let events: Result<Vec<Event>, RejectReason> = events.collect();
-        let events = events.expect("runs contain only rows that every decoder accepts");
+        let decoded: Result<Vec<Event>, RejectReason> =
+            decoders.iter().map(|decoder| decoder.event(&self.row)).collect();
+        let events = decoded.expect("runs contain only rows that every decoder accepts");
         let first = &events[0];
         let position = FilePosition(decoders[0].position(&self.row));
         let key = (first.customer.clone(), first.time, position);

@@ -20,7 +20,7 @@ pub struct HistoryRange {
 
 /// A single event long after all others. It moves the end of the history, and timers fire up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outlier {
+pub(crate) struct Outlier {
     pub at: EventTime,
     pub position: Position,
     /// The time of the event before it.
@@ -43,7 +43,7 @@ impl HistoryRange {
     }
 
     /// The last event, if it is so long after all others that its time may be wrong.
-    pub fn outlier(&self) -> Option<Outlier> {
+    pub(crate) fn outlier(&self) -> Option<Outlier> {
         let before = self.before?;
         let gap = self.last.duration_since(before);
         let length = before.duration_since(self.first);

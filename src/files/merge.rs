@@ -15,7 +15,7 @@ use crate::partition::Record;
 
 /// How to handle input that is not in time order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputOrder {
+pub(crate) enum InputOrder {
     /// Check each file first, and sort those that need it.
     Sort,
     /// Read once; fail on input that is out of order.
@@ -24,7 +24,7 @@ pub enum InputOrder {
 
 /// Something unusual about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputNotice<'n> {
+pub(crate) enum InputNotice<'n> {
     /// How it is written, which was detected.
     Detected(&'n str),
     /// It must be sorted first.
@@ -32,7 +32,7 @@ pub enum InputNotice<'n> {
 }
 
 /// The merged inputs, record by record. Every file stays open, with one record of lookahead.
-pub struct MergedInputs {
+pub(crate) struct MergedInputs {
     sources: Vec<MergeSource>,
     /// The next event of each source that has one.
     heap: MergeHeap<(EventTime, FilePosition), Record>,
@@ -65,7 +65,7 @@ enum RowSource {
 impl MergedInputs {
     /// Opens the files, each with its decoder; calls `notify` about those that are unusual. Temporary files are in `folder` and are deleted with
     /// this value.
-    pub fn open(
+    pub(crate) fn open(
         paths: &[PathBuf],
         options: &FileOptions,
         decoders: &[Decoder],
@@ -120,12 +120,12 @@ impl MergedInputs {
     }
 
     /// The number of files.
-    pub fn files(&self) -> usize {
+    pub(crate) fn files(&self) -> usize {
         self.files
     }
 
     /// What was found in each input so far.
-    pub fn observed(&self) -> Vec<Observations> {
+    pub(crate) fn observed(&self) -> Vec<Observations> {
         let mut observed = vec![Observations::off(); self.files];
         for source in &self.sources {
             observed[source.decoder.input as usize].merge(&source.decoder.observed);
@@ -134,7 +134,7 @@ impl MergedInputs {
     }
 
     /// The next record; `None` at the end. Rows that the mapping leaves out are skipped. A rejected row is returned as soon as it is read.
-    pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
+    pub(crate) fn next_record(&mut self) -> Result<Option<Record>, Error> {
         while let Some(source) = self.heap.pop_unread() {
             if let Some(rejected) = self.read_source(source)? {
                 self.heap.push_unread(source);

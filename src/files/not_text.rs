@@ -66,14 +66,13 @@ pub(super) fn detect(first: &[u8], name: &str) -> Option<(&'static str, String)>
     let format = FORMATS.iter().find(|format| first.starts_with(format.magic))?;
     let is_workbook = format.magic == ZIP
         && WORKBOOK.iter().any(|entry| first.windows(entry.len()).any(|part| part == *entry));
-    let (format_name, remedy) = match is_workbook {
-        true => ("Excel", EXCEL),
-        false => (format.name, format.remedy),
-    };
+    let (format_name, remedy) =
+        if is_workbook { ("Excel", EXCEL) } else { (format.name, format.remedy) };
     let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
-    let (name, stem) = match is_plain && name != "-" {
-        true => (name, name.rsplit_once('.').map_or(name, |(stem, _)| stem)),
-        false => ("FILE", "events"),
+    let (name, stem) = if is_plain && name != "-" {
+        (name, name.rsplit_once('.').map_or(name, |(stem, _)| stem))
+    } else {
+        ("FILE", "events")
     };
     let remedy = remedy.replace("{}", name).replace("{stem}", stem);
     is_binary.then_some((format_name, remedy))

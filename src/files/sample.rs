@@ -8,7 +8,8 @@ use super::file_row::FileRow;
 use super::header::Header;
 use super::options::FileOptions;
 use super::rows::{OpenedRows, RowDecoder, Rows};
-use crate::event::{Decoder, EventType, Observations, Position, RejectReason};
+use crate::event::{Decoder, Observations, Position, RejectReason};
+use crate::sample::Profile;
 
 /// Most records of a sample.
 pub(crate) const SAMPLE_RECORDS_MAX: usize = 10_000;
@@ -63,12 +64,15 @@ impl FileSample {
         self.header.as_ref().map(|header| header.names.as_slice())
     }
 
-    pub(crate) fn cells(&self) -> impl Iterator<Item = impl Iterator<Item = &[u8]>> {
-        self.rows.iter().map(|row| row.cells.iter())
-    }
-
-    pub(crate) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.rows.iter().map(|row| row.raw.as_slice())
+    pub(crate) fn profile(&self) -> Profile {
+        let Some(names) = self.names() else {
+            let mut profile = Profile::default();
+            self.rows.iter().for_each(|row| profile.add_json(&row.raw));
+            return profile;
+        };
+        let (mut profile, columns) = Profile::of_names(names.iter().map(String::as_str));
+        self.rows.iter().for_each(|row| profile.add_row(&columns, row.cells.iter()));
+        profile
     }
 
     /// Decodes the sample.
@@ -81,7 +85,10 @@ impl FileSample {
         let mut reading = SampleReading { seen_types, ..SampleReading::default() };
         for row in &self.rows {
             match rows.observed_event(row) {
-                Ok(event) => reading.see(event.event_type),
+                Ok(event) => {
+                    let seen = reading.seen_types.get_mut(event.event_type.index());
+                    seen.into_iter().for_each(|seen| *seen = true);
+                }
                 Err(RejectReason::LeftOut) => {}
                 Err(reason) => {
                     reading.first_rejections.entry(reason).or_insert_with(|| rows.position(row));
@@ -94,12 +101,6 @@ impl FileSample {
 }
 
 impl SampleReading {
-    fn see(&mut self, event_type: EventType) {
-        if let Some(seen) = self.seen_types.get_mut(event_type.index()) {
-            *seen = true;
-        }
-    }
-
     /// How many records became events.
     pub(crate) fn read(&self) -> u64 {
         self.observed.accepted()

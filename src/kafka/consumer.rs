@@ -82,7 +82,7 @@ impl Consumer {
     /// Rejoins the group with a new client and the same `group.instance.id`. All partitions must have
     /// been revoked and their feeds dropped: rebalances of the old client are not reported. Must be
     /// called on the polling thread; until it returns, other calls fail with [`Error::Retry`].
-    pub fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
+    pub(crate) fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
         let old = self.client()?;
         old.context().is_replaced.store(true, Ordering::Release);
         let listener = old.context().listener.clone();
@@ -117,7 +117,7 @@ impl Consumer {
 
     /// Whether this member has sent no heartbeats for so long that its membership is lost, although a
     /// broker was reachable: librdkafka 2.12 may stop sending them without an error.
-    pub fn is_missing_heartbeats(&self) -> bool {
+    pub(crate) fn is_missing_heartbeats(&self) -> bool {
         self.client().is_ok_and(|client| {
             let heartbeats = client.context().heartbeats();
             heartbeats.are_missing(Instant::now())
@@ -194,13 +194,6 @@ impl Consumer {
             })
         };
         self.inputs.iter().map(offset_of).collect()
-    }
-
-    /// The first offset and the end of an input's partition, as `read_committed` readers see them.
-    pub fn offset_bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
-        let topic = &self.inputs[input as usize];
-        let bounds = self.client()?.fetch_watermarks(topic, partition, TIMEOUT);
-        bounds.map_err(|source| Error::from_request("requesting offset bounds", source))
     }
 
     /// The membership to send with a transaction; `None` while this process is no member.

@@ -88,7 +88,7 @@ impl OutputTopics {
     /// The dead letter that replaces an output that the broker refused as too large or invalid: its
     /// origin and short headers, without key and value. `None` if `refused` is such a dead letter
     /// itself, or no output.
-    pub fn dead_letter_for_refused(
+    pub(crate) fn dead_letter_for_refused(
         &self,
         refused: &ProducerRecord,
         why: &str,

@@ -255,7 +255,7 @@ impl Error {
     }
 
     /// Whether librdkafka refused its configuration.
-    pub fn is_client_config(&self) -> bool {
+    pub(crate) fn is_client_config(&self) -> bool {
         let Error::Fatal { source, .. } = self else {
             return false;
         };
@@ -264,7 +264,7 @@ impl Error {
 
     /// Whether a transaction was aborted since its records were not delivered in time: a smaller
     /// one may succeed.
-    pub fn is_delivery_failure(&self) -> bool {
+    pub(crate) fn is_delivery_failure(&self) -> bool {
         use KafkaError::{Flush, MessageProduction};
         match self {
             Error::Abort { source: Flush(code) | MessageProduction(code), .. } => {
@@ -275,7 +275,7 @@ impl Error {
     }
 
     /// Whether a transaction was aborted since the group refused offsets from this member.
-    pub fn is_stale_membership(&self) -> bool {
+    pub(crate) fn is_stale_membership(&self) -> bool {
         let Error::Abort { source, .. } = self else {
             return false;
         };

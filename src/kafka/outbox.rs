@@ -18,7 +18,7 @@ const NO_VALUE: &str = "tenure_no_value";
 
 /// An output that may not be published yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxEntry {
+pub(crate) struct OutboxEntry {
     pub batch: u64,
     pub output: ProducerRecord,
 }
@@ -46,7 +46,7 @@ impl OutboxEntry {
     }
 
     /// Decodes a changelog record; `None` if it is no outbox entry.
-    pub fn decode(
+    pub(crate) fn decode(
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: &Headers,

@@ -19,7 +19,7 @@ use crate::partition::{Commit, Generation, Output, Progress};
 
 /// What a commit is encoded with.
 #[derive(Clone, Copy, Debug)]
-pub struct EncodeContext<'t> {
+pub(crate) struct EncodeContext<'t> {
     /// The models that the commit was computed with.
     pub models: &'t Models,
     /// The generation of these models, if the changelog of the partition does not contain it yet.
@@ -51,7 +51,7 @@ fn customer_key(customer: &CustomerId) -> Vec<u8> {
 
 /// The progress of a partition, as its changelog has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgressRecord {
+pub(crate) struct ProgressRecord {
     /// The encoded progress.
     pub bytes: Vec<u8>,
     /// The changelog offset after this record.
@@ -64,7 +64,7 @@ pub struct ProgressRecord {
 
 /// One record of the changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangelogRecord {
+pub(crate) enum ChangelogRecord {
     /// The state of a customer; `None` is a tombstone.
     State(CustomerId, Option<Vec<u8>>),
     /// The models of the partition after this batch.
@@ -77,7 +77,7 @@ pub enum ChangelogRecord {
 
 impl ChangelogRecord {
     /// `None`: the record is not one of Tenure's, and is to be ignored.
-    pub fn decode(received: &ConsumerRecord<'_>) -> Option<ChangelogRecord> {
+    pub(crate) fn decode(received: &ConsumerRecord<'_>) -> Option<ChangelogRecord> {
         let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
             let header = |wanted| received.headers.iter().find(|(name, _)| name == wanted);
@@ -107,7 +107,7 @@ impl OutputTopics {
     /// All records of a commit: outputs in their order, then states, then the generation, and last
     /// the progress. At least once, outputs become changelog records that
     /// [`OutboxEntry::decode`] reads for publishing after the commit.
-    pub fn encode_commit(
+    pub(crate) fn encode_commit(
         &self,
         partition: i32,
         commit: &Commit,
@@ -134,7 +134,7 @@ impl OutputTopics {
     }
 
     /// The progress record; `is_partial` if states that belong to it are written after it.
-    pub fn encode_progress(
+    pub(crate) fn encode_progress(
         &self,
         partition: i32,
         progress: &Progress,
@@ -153,7 +153,7 @@ impl OutputTopics {
     }
 
     /// Current encoded states, for a changelog that has lost them.
-    pub fn encode_states(
+    pub(crate) fn encode_states(
         &self,
         partition: i32,
         states: Vec<(CustomerId, Vec<u8>)>,
@@ -164,7 +164,7 @@ impl OutputTopics {
     }
 
     /// The current generation of a partition and the one before it.
-    pub fn encode_generations(
+    pub(crate) fn encode_generations(
         &self,
         partition: i32,
         generations: &[Generation],

@@ -10,7 +10,7 @@ pub enum Partitioner {
 }
 
 impl Partitioner {
-    pub const ALL: [Partitioner; 2] = [Partitioner::Murmur2, Partitioner::Crc32];
+    pub(crate) const ALL: [Partitioner; 2] = [Partitioner::Murmur2, Partitioner::Crc32];
 
     /// librdkafka's name of it.
     pub fn name(self) -> &'static str {

@@ -36,7 +36,7 @@ pub struct OffsetBounds {
 
 impl OffsetBounds {
     /// Whether no transaction is open: `read_committed` readers see all records.
-    pub fn is_stable(self) -> bool {
+    pub(crate) fn is_stable(self) -> bool {
         self.last_stable >= self.end
     }
 }

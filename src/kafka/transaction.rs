@@ -104,7 +104,7 @@ impl TransactionalProducer {
     }
 
     /// Aborts transactions that an earlier version may have left open under its transactional ids.
-    pub fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
+    pub(crate) fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
             settings.set("transactional.id", config.former_transactional_id(worker));
@@ -145,7 +145,7 @@ impl TransactionalProducer {
     }
 
     /// Replaces the producer: initialising the new one ends the old one's transaction, either way.
-    pub fn renew(&mut self) -> Result<(), Error> {
+    pub(crate) fn renew(&mut self) -> Result<(), Error> {
         self.producer = create_producer(&self.config, self.worker, self.batch_bytes)?;
         // Remains set if aborting fails.
         self.must_renew = true;
@@ -217,9 +217,9 @@ impl TransactionalProducer {
 
     /// Registers the partitions of sent records, except refused ones, to be aborted again.
     fn add_stalled(&mut self, parts: &[TransactionPart]) {
-        let sent = parts.iter().zip(&self.reports);
-        let sent = sent.flat_map(|(part, reports)| part.records.iter().zip(reports));
-        let sent = sent.filter(|(_, report)| !report.is_refused());
+        let parts = parts.iter().zip(&self.reports);
+        let records = parts.flat_map(|(part, reports)| part.records.iter().zip(reports));
+        let sent = records.filter(|(_, report)| !report.is_refused());
         self.stalled.add(sent.map(|(record, report)| (record, report.partition())));
         self.must_renew = true;
     }

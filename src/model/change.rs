@@ -120,7 +120,7 @@ impl ModelsChange {
     }
 
     /// The new slot of an old one, if there is one.
-    pub fn slot_after(&self, before: SlotId) -> Option<SlotId> {
+    pub(crate) fn slot_after(&self, before: SlotId) -> Option<SlotId> {
         self.slots.position(|from| *from == Some(before))
     }
 

@@ -175,7 +175,7 @@ impl Operator {
     }
 
     /// The operator for exchanged sides.
-    pub fn mirrored(self) -> Operator {
+    pub(crate) fn mirrored(self) -> Operator {
         match self {
             Operator::Less => Operator::Greater,
             Operator::AtMost => Operator::AtLeast,

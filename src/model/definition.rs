@@ -131,7 +131,7 @@ pub const DEDUPE_IDS_MAX: usize = 1024;
 
 impl Models {
     /// For how long at most a transition can be retracted, or an order refunded or cancelled; `None`: never.
-    pub fn correction_horizon(&self) -> Option<Millis> {
+    pub(crate) fn correction_horizon(&self) -> Option<Millis> {
         let corrections = self.list.iter().map(|model| model.corrections);
         let orders = self.orders.map(|orders| orders.within);
         let spans = corrections.chain(orders).filter(|span| span.0 > 0);
@@ -139,7 +139,7 @@ impl Models {
     }
 
     /// Currency rates if none are configured: amounts in the models' currency are accepted, and no others.
-    pub fn currency_rates(&self) -> CurrencyRates {
+    pub(crate) fn currency_rates(&self) -> CurrencyRates {
         let mut currency_rates = CurrencyRates::default();
         if let Some(currency) = &self.currency {
             currency_rates.currency.clone_from(currency);

@@ -10,7 +10,7 @@ pub struct ModelTest {
     pub location: Location,
     pub events: Vec<TestEvent>,
     /// All transitions that the events must cause.
-    pub expect: Vec<Expectation>,
+    pub expect: Vec<TestTransition>,
     /// The end of the test; the last `at` if the file has no `until`.
     pub until: EventTime,
     /// Whether the file has an `until`.
@@ -21,7 +21,6 @@ pub struct ModelTest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestEvent {
     pub location: Location,
-    /// The event time.
     pub at: EventTime,
     /// The event as JSON in the default mapping.
     pub json: String,
@@ -29,9 +28,11 @@ pub struct TestEvent {
     pub arrives: Option<EventTime>,
 }
 
-/// An expected transition; fields that are `None` are not compared.
+/// A transition in a test: an expected one, whose fields that are `None` are not compared, or an actual one, which has
+/// all fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expectation {
+pub struct TestTransition {
+    /// Of an expected one.
     pub location: Location,
     /// When the transition takes effect.
     pub at: EventTime,

@@ -40,7 +40,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Replaces carriage returns, which end a line in YAML too, by line feeds: the code that counts and prints
     /// lines splits at line feeds only.
-    pub fn with_normalized_line_ends(&self) -> SourceFile {
+    pub(crate) fn with_normalized_line_ends(&self) -> SourceFile {
         SourceFile { name: self.name.clone(), text: normalize_line_ends(&self.text) }
     }
 }

@@ -12,7 +12,7 @@ use crate::event::{EventType, FieldId};
 
 pub(crate) use accessor::FactAccessor;
 pub use accessor::{StageFact, ValueSource};
-pub use slot::Slot;
+pub(crate) use slot::Slot;
 pub(crate) use slot::{Accumulator, SlotKind};
 pub(super) use table::SlotTable;
 
@@ -36,13 +36,13 @@ impl Slots {
     }
 
     /// The slots that an event of this type may change.
-    pub fn changed_by(&self, event_type: EventType) -> &[SlotId] {
+    pub(crate) fn changed_by(&self, event_type: EventType) -> &[SlotId] {
         self.slots_by_type.get(event_type.index()).map_or(&[], Vec::as_slice)
     }
 
     /// The slots that aggregate orders. Orders are stored apart from them as long as they can be refunded or
     /// cancelled.
-    pub fn order_slots(&self) -> &[SlotId] {
+    pub(crate) fn order_slots(&self) -> &[SlotId] {
         &self.order_slots
     }
 
@@ -52,7 +52,7 @@ impl Slots {
     }
 
     /// The fields that slots of orders read.
-    pub fn order_fields(&self) -> &[FieldId] {
+    pub(crate) fn order_fields(&self) -> &[FieldId] {
         &self.order_fields
     }
 }

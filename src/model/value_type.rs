@@ -4,7 +4,7 @@ use crate::event::FieldKind;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueType {
+pub(crate) enum ValueType {
     /// A number or money.
     Number,
     /// In milliseconds.

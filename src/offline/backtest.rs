@@ -10,7 +10,7 @@ use crate::event::{CurrencyRates, Decoder, EventTime, EventType, Mapping, Quanti
 use crate::files::{self, FileOptions, GroupedInputs, GroupingReport, InputSummary};
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Input(#[from] files::Error),
     /// A customer exceeds a limit; file and line of the customer's last event.
@@ -29,7 +29,7 @@ pub enum Error {
 }
 
 #[derive(Debug)]
-pub struct BacktestRun<'w> {
+pub(crate) struct BacktestRun<'w> {
     /// The versions, the old one first.
     pub versions: &'w [Version],
     /// By input.
@@ -47,7 +47,7 @@ pub struct BacktestRun<'w> {
 impl BacktestRun<'_> {
     /// Reads the inputs once, sorted by customer, and measures. Calls `options` with the first and last instant once they
     /// are known, and `report` while the files are read.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         inputs: &[PathBuf],
         outcome: Option<&str>,

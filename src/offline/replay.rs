@@ -13,7 +13,7 @@ use crate::partition::{Batch, Generation, Output, Population, Progress, Record, 
 use crate::store::{self, PartitionCommit, Store};
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Input(#[from] files::Error),
     #[error(transparent)]
@@ -24,7 +24,7 @@ pub enum Error {
 
 /// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReplaySummary {
+pub(crate) struct ReplaySummary {
     /// Records read, rejected ones included.
     pub records: u64,
     /// Transitions taken.
@@ -49,7 +49,7 @@ pub struct ReplaySummary {
 }
 
 #[derive(Debug)]
-pub struct Replay<'r> {
+pub(crate) struct Replay<'r> {
     pub models: &'r Models,
     pub store: &'r Store,
     /// Events later than this are ignored; without it, time ends at the last event.
@@ -64,7 +64,7 @@ const PARTITION: u32 = 0;
 impl Replay<'_> {
     /// Runs to the end; calls `emit` with every output in order, and `report` with the number of
     /// processed records after every batch.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         mut inputs: MergedInputs,
         mut emit: impl FnMut(&Output) -> std::io::Result<()>,

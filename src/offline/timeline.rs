@@ -12,7 +12,7 @@ use crate::model::Models;
 use crate::partition::{Batch, Commit, Output, Progress, Record, StateView, TimerKey, apply};
 
 #[derive(Debug)]
-pub struct TimelineReplay<'s> {
+pub(crate) struct TimelineReplay<'s> {
     pub models: &'s Models,
     pub customer: &'s CustomerId,
     /// Events later than this are ignored; without it, time ends at the last event.
@@ -21,7 +21,7 @@ pub struct TimelineReplay<'s> {
 
 /// The end of a timeline.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TimelineEnd {
+pub(crate) struct TimelineEnd {
     /// The customer; `None` without any event of the customer.
     pub state: Option<CustomerState>,
     /// The end of time; `None` without any event.
@@ -37,7 +37,7 @@ impl TimelineReplay<'_> {
     ///
     /// # Errors
     /// When an input cannot be read, or `show` fails.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         mut inputs: MergedInputs,
         mut show: impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,

@@ -15,7 +15,7 @@ pub struct Record {
 impl Record {
     /// The time that advances the watermark: the event time, at most the record's timestamp. `None` for a
     /// rejected record.
-    pub fn effective_time(&self) -> Option<EventTime> {
+    pub(crate) fn effective_time(&self) -> Option<EventTime> {
         let event = self.content.as_ref().ok()?;
         Some(event.time.min(self.timestamp.unwrap_or(EventTime::MAX)))
     }

@@ -187,14 +187,14 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
 }
 
 /// The partition count of the inputs; `None` for formats up to 3, which do not store it.
-pub fn partition_count(bytes: &[u8]) -> Option<i32> {
+pub(crate) fn partition_count(bytes: &[u8]) -> Option<i32> {
     read_format(bytes, PROGRESS_FORMAT).ok()?;
     let encoded: EncodedProgress = serde_json::from_slice(bytes).ok()?;
     encoded.source.map(|source| source.partitions)
 }
 
 /// Decodes progress of any identity, for read-only use.
-pub fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
+pub(crate) fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
     if read_format(bytes, PROGRESS_FORMAT)? == 1 {
         return Err(UnusableState::OtherModels);
     }

@@ -124,7 +124,7 @@ impl Progress {
     }
 
     /// Whether the population has the shape of these models.
-    pub fn has_stages_of(&self, models: &Models) -> bool {
+    pub(crate) fn has_stages_of(&self, models: &Models) -> bool {
         let shape = models.list.iter().map(|model| model.stages.len());
         self.population.0.iter().map(TiVec::len).eq(shape)
     }

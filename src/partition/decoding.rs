@@ -79,12 +79,12 @@ impl DecodingSettings {
     }
 
     /// Compares the versions that operators set.
-    pub fn is_older_than(&self, other: &DecodingSettings) -> bool {
+    pub(crate) fn is_older_than(&self, other: &DecodingSettings) -> bool {
         self.version() < other.version()
     }
 
     /// The changed settings, one readable line each.
-    pub fn diff(&self, after: &DecodingSettings) -> Vec<String> {
+    pub(crate) fn diff(&self, after: &DecodingSettings) -> Vec<String> {
         let keys: std::collections::BTreeSet<&String> =
             self.0.keys().chain(after.0.keys()).collect();
         let change = |key: &String| {
@@ -106,7 +106,7 @@ impl DecodingSettings {
     }
 
     /// Why states written with these settings cannot be used with the settings `after`.
-    pub fn incompatibility(&self, after: &DecodingSettings) -> Option<String> {
+    pub(crate) fn incompatibility(&self, after: &DecodingSettings) -> Option<String> {
         let (before, now) = (self.topics(), after.topics());
         if !now.starts_with(&before) {
             return Some(format!(

@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// Counts a customer that was moved into this partition.
-    pub fn add_customer(&mut self, state: &CustomerState) {
+    pub(crate) fn add_customer(&mut self, state: &CustomerState) {
         for (model, model_state) in state.models.iter_enumerated() {
             self.population.enter(model, model_state.stage);
         }

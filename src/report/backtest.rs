@@ -11,7 +11,7 @@ mod strip;
 mod tables;
 mod text;
 
-pub use findings::{ExcludedRows, Findings};
-pub use html::to_html;
-pub use json::to_json;
-pub use text::to_text;
+pub(crate) use findings::{ExcludedRows, Findings};
+pub(crate) use html::to_html;
+pub(crate) use json::to_json;
+pub(crate) use text::to_text;

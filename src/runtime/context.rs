@@ -7,7 +7,7 @@ use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
 use super::input_ends::InputEnds;
-use super::partitions::{PartitionState, Partitions};
+use super::partition_registry::{PartitionRegistry, PartitionState};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::thread_heartbeats::ThreadHeartbeats;
@@ -27,7 +27,7 @@ pub(super) struct Context {
     pub(super) metrics: Metrics,
     pub(super) assignment: Arc<Assignment>,
     pub(super) restoring: Arc<RestoreProgress>,
-    pub(super) partitions: Arc<Partitions>,
+    pub(super) partitions: Arc<PartitionRegistry>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
     pub(super) uncommitted: Arc<UncommittedWork>,

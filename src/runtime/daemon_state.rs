@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::partitions::PartitionState;
+use super::partition_registry::PartitionState;
 
 /// Most partitions of which the failure is described.
 const FAILURES_MAX: usize = 3;

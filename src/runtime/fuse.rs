@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::event::{Millis, WallTime};
 use crate::telemetry::Metrics;
 use counter::BurstCounter;
-pub use counter::BurstSettings;
+pub(crate) use counter::BurstSettings;
 pub(super) use counter::TransitionCounts;
 
 /// The circuit breaker of the process, shared by all workers.

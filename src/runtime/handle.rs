@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::customers::Customers;
 use super::daemon_state::DaemonState;
 use super::fuse::Fuse;
-use super::partitions::Partitions;
+use super::partition_registry::PartitionRegistry;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::thread_heartbeats::{DaemonThread, ThreadHeartbeats};
@@ -29,7 +29,7 @@ pub struct Handle {
     pub(super) heartbeats: Arc<ThreadHeartbeats>,
     pub restoring: Arc<RestoreProgress>,
     /// The state of each partition, and the actions that operators request for quarantined ones.
-    pub partitions: Arc<Partitions>,
+    pub partitions: Arc<PartitionRegistry>,
     /// The circuit breaker: suspends bursts until an operator resumes them.
     pub fuse: Arc<Fuse>,
     /// The customers that operators can inspect.
@@ -44,12 +44,12 @@ impl Handle {
     }
 
     /// Asks the daemon to commit pending records and end, so that it can continue with other models.
-    pub fn restart_with(&self, models: Models, settings: Settings) {
+    pub(crate) fn restart_with(&self, models: Models, settings: Settings) {
         *self.lock() = Some((models, settings));
     }
 
     /// The models and settings to continue with, unless the daemon was also asked to stop.
-    pub fn take_restart(&self) -> Option<(Models, Settings)> {
+    pub(crate) fn take_restart(&self) -> Option<(Models, Settings)> {
         let next = self.lock().take();
         next.filter(|_| !self.is_stop_requested())
     }
@@ -70,7 +70,7 @@ impl Handle {
         self.uncommitted.clear();
     }
 
-    pub fn set_state(&self, state: DaemonState, metrics: &Metrics) {
+    pub(crate) fn set_state(&self, state: DaemonState, metrics: &Metrics) {
         for name in DaemonState::NAMES {
             metrics.state.with_label_values(&[name]).set(i64::from(name == state.name()));
         }
@@ -81,18 +81,18 @@ impl Handle {
     }
 
     /// Whether a worker has applied or buffered records that are not committed.
-    pub fn has_uncommitted_work(&self) -> bool {
+    pub(crate) fn has_uncommitted_work(&self) -> bool {
         !self.uncommitted.is_empty()
     }
 
     /// Why the daemon is not ready.
-    pub fn not_ready_reason(&self) -> String {
+    pub(crate) fn not_ready_reason(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         state.describe(&self.partitions.list(), &self.restoring.failures())
     }
 
     /// Whether the process has started, except for what depends on Kafka.
-    pub fn is_started(&self) -> bool {
+    pub(crate) fn is_started(&self) -> bool {
         self.started.load(Ordering::Acquire)
     }
 
@@ -111,23 +111,23 @@ impl Handle {
     }
 
     /// Which thread is stuck, if one is, as a text.
-    pub fn stalled_thread(&self) -> Option<String> {
+    pub(crate) fn stalled_thread(&self) -> Option<String> {
         let (thread, age) = self.heartbeats.stalled(Instant::now())?;
         Some(format!("{thread} has not continued for {} seconds", age.as_secs()))
     }
 
     /// A heartbeat of the polling thread, or of a start that waits.
-    pub fn record_heartbeat(&self) {
+    pub(crate) fn record_heartbeat(&self) {
         self.heartbeats.record(DaemonThread::Poll);
     }
 
     /// Whether it was asked to end for good.
-    pub fn is_stop_requested(&self) -> bool {
+    pub(crate) fn is_stop_requested(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
     /// Whether it was asked to end, for good or for other models.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.is_stop_requested() || self.lock().is_some()
     }
 }

@@ -9,7 +9,7 @@ use super::clock;
 use super::context::Context;
 use super::error::Error;
 use super::input_ends::{InputEnds, InputPosition};
-use super::partitions::Partitions;
+use super::partition_registry::PartitionRegistry;
 use super::periodic_thread::PeriodicThread;
 use crate::kafka::EndOffsetsClient;
 use crate::telemetry::Metrics;
@@ -39,7 +39,7 @@ pub(super) fn watch_inputs(context: &Context) -> Result<PeriodicThread, Error> {
 struct Observer {
     client: EndOffsetsClient,
     topics: Vec<String>,
-    partitions: Arc<Partitions>,
+    partitions: Arc<PartitionRegistry>,
     input_ends: Arc<InputEnds>,
     metrics: Metrics,
     /// Partitions with metrics.

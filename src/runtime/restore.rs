@@ -21,14 +21,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::context::Context;
-use super::partitions::{QuarantineCause, RecoveryAction};
+use super::quarantine::{QuarantineCause, RecoveryAction};
 use super::worker_io::WorkerIo;
 use crate::event::Position;
 use crate::kafka::{self, OffsetBounds};
 use crate::partition::Progress;
 use crate::store::store_partition;
 use crate::telemetry::{LocalState, error_chain};
-pub use error::Error;
+pub(crate) use error::Error;
 pub(super) use local_state::is_stale;
 use local_state::matches_committed;
 use phase::{

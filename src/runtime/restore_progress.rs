@@ -22,7 +22,7 @@ struct PartitionProgress {
 
 /// The sums over all partitions that are being restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RestoreSnapshot {
+pub(crate) struct RestoreSnapshot {
     pub partitions: usize,
     /// Offsets read.
     pub done: u64,
@@ -57,7 +57,7 @@ impl RestoreProgress {
         self.lock().clear();
     }
 
-    pub fn snapshot(&self) -> RestoreSnapshot {
+    pub(crate) fn snapshot(&self) -> RestoreSnapshot {
         let partitions = self.lock();
         let add = |sum: RestoreSnapshot, it: &PartitionProgress| RestoreSnapshot {
             partitions: sum.partitions + 1,

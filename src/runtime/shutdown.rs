@@ -12,7 +12,7 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Asks the daemon to commit pending records and end, and ends the process if that takes too long: with exit code 0 as
 /// soon as nothing is left to commit, with 1 at `deadline`. Either way is safe: local state is written ahead to a log,
 /// and recovery starts from the last commit.
-pub fn stop_within(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<()> {
+pub(crate) fn stop_within(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<()> {
     handle.stop();
     let (handle, start) = (handle.clone(), Instant::now());
     let watch = move || {

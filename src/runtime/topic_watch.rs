@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock;
 use super::error::Error;
-use super::partitions::Partitions;
+use super::partition_registry::PartitionRegistry;
 use super::periodic_thread::PeriodicThread;
 use super::settings::Settings;
 use crate::kafka;
@@ -18,7 +18,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(600);
 /// Starts the checks; `None` for the local cluster, which has no configs of topics.
 pub(super) fn watch_topics(
     settings: &Settings,
-    partitions: Arc<Partitions>,
+    partitions: Arc<PartitionRegistry>,
     metrics: &Metrics,
 ) -> Result<Option<PeriodicThread>, Error> {
     let (config, outputs) = (settings.kafka.clone(), settings.outputs.clone());

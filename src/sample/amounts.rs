@@ -42,11 +42,12 @@ pub(super) fn is_whole(column: &Column) -> bool {
     let is_whole = |value: &Value| {
         value.text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
     };
-    !column.values.is_empty() && column.values.iter().all(is_whole)
+    column.has_values() && column.values.iter().all(is_whole)
 }
 
-pub(super) fn has_negative(column: &Column) -> bool {
-    column.count(|value| value.text.starts_with('-')) > 0
+/// Whether some amounts are no whole numbers.
+pub(super) fn is_fraction(column: &Column) -> bool {
+    is_amount(column) && !is_whole(column)
 }
 
 /// The ISO 4217 codes of a column of currencies.
@@ -61,13 +62,6 @@ pub(super) fn currencies(column: &Column) -> Option<BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Path;
-
-    fn column(texts: &[&str]) -> Column {
-        let mut column = Column { path: Path::of_keys("amount"), values: Vec::new() };
-        texts.iter().for_each(|text| column.add(text, false));
-        column
-    }
 
     #[test]
     fn amounts_have_a_decimal_comma_if_some_can_only_be_read_with_one() {
@@ -78,11 +72,11 @@ mod tests {
             (&["1,234", "5"], false),
             (&["1.234"], false),
         ] {
-            assert!(is_amount(&column(texts)), "{texts:?}");
-            assert_eq!(is_comma_column(&column(texts)), is_comma, "{texts:?}");
+            assert!(is_amount(&Column::of_texts(texts)), "{texts:?}");
+            assert_eq!(is_comma_column(&Column::of_texts(texts)), is_comma, "{texts:?}");
         }
         for other in [&["2026-01"][..], &["01.02.2026"], &["red"], &["1,2,3"], &[]] {
-            assert!(!is_amount(&column(other)), "{other:?}");
+            assert!(!is_amount(&Column::of_texts(other)), "{other:?}");
         }
     }
 }

@@ -2,18 +2,16 @@
 
 mod optional;
 
-use std::collections::BTreeMap;
-
 use super::column::{Column, Profile};
 use super::fields::{ChangeRows, Search, change_rows};
 use super::proposal::Proposal;
 use super::times::TimeGuess;
-use super::{amounts, ids, names, times, types};
-use crate::event::{Mapping, Path, Step, TimeUnit, Vocabulary};
+use super::{ids, names, times, types};
+use crate::event::{Mapping, Path, TimeUnit, Vocabulary};
 
 /// What the proposal is for.
 #[derive(Clone, Copy, Debug)]
-pub struct ProposalContext<'c> {
+pub(crate) struct ProposalContext<'c> {
     /// The settings that the user gives.
     pub settings: &'c toml::Table,
     /// The mapping that they mean.
@@ -26,17 +24,19 @@ struct Assembly<'a> {
     context: ProposalContext<'a>,
     search: Search<'a>,
     proposal: Proposal,
+    has_models: bool,
 }
 
 /// The mappings to try, the best one first. They differ from the given one, or there are none.
-pub fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposal> {
+pub(crate) fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposal> {
     if profile.columns.is_empty() {
         return Vec::new();
     }
     let rows = change_rows(profile);
     let search = Search { profile, rows: rows.as_ref() };
     let proposal = Proposal { settings: context.settings.clone(), ..Proposal::default() };
-    let mut assembly = Assembly { context, search, proposal };
+    let has_models = context.vocabulary.type_names().next().is_some();
+    let mut assembly = Assembly { context, search, proposal, has_models };
     if let Some(rows) = &rows {
         assembly.set_filter(rows);
     }
@@ -51,14 +51,14 @@ pub fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposa
         return Vec::new();
     }
     // An amount or a currency that cannot be read rejects a record, and a mapping without it may be better.
+    const RISKY_KEYS: [&str; 4] = ["value", "currency", "number_format", "amount_unit"];
     let mut less = full.clone();
-    for key in ["value", "currency", "number_format", "amount_unit"] {
-        match context.settings.get(key) {
-            Some(given) => drop(less.settings.insert(key.to_owned(), given.clone())),
-            None => drop(less.settings.remove(key)),
-        }
+    for key in RISKY_KEYS {
+        less.settings.remove(key);
+        let given = context.settings.get(key).map(|given| (key.to_owned(), given.clone()));
+        less.settings.extend(given);
     }
-    less.remarks.retain(|(key, _)| !matches!(*key, "value" | "currency" | "amount_unit"));
+    less.remarks.retain(|(key, _)| !RISKY_KEYS.contains(key));
     if less == full { vec![full] } else { vec![full, less] }
 }
 
@@ -67,15 +67,22 @@ impl<'a> Assembly<'a> {
     fn is_given(&self, field: &str) -> bool {
         let source = self.context.mapping.source(field);
         let is_there = |path: &Path| {
-            let is_in_list = path.0.iter().any(|step| !matches!(step, Step::Key(_)));
-            is_in_list || self.search.profile.find(path).is_some_and(|column| column.present() > 0)
+            let column = || self.search.profile.find(path);
+            !path.has_only_keys() || column().is_some_and(Column::has_values)
         };
         self.context.settings.contains_key(field)
             && (source.constant.is_some() || source.paths.iter().any(is_there))
     }
 
-    /// The columns of a field that the user names.
-    fn given_columns(&self, field: &str) -> Vec<&'a Column> {
+    /// The columns of a field that the user names, or those that are found.
+    fn columns(
+        &self,
+        field: &str,
+        find: impl Fn(&Search<'a>) -> Vec<&'a Column>,
+    ) -> Vec<&'a Column> {
+        if !self.is_given(field) {
+            return find(&self.search);
+        }
         let paths = self.context.mapping.source(field).paths.iter();
         paths.filter_map(|path| self.search.profile.find(path)).collect()
     }
@@ -84,42 +91,46 @@ impl<'a> Assembly<'a> {
         self.proposal.settings.insert(key.to_owned(), value.into());
     }
 
-    fn remark(&mut self, key: &'static str, text: impl Into<String>) {
-        self.proposal.remarks.push((key, text.into()));
+    /// Sets one text, or a list of several.
+    fn set_texts(&mut self, key: &str, texts: &[String]) {
+        match texts {
+            [] => {}
+            [one] => self.set(key, one.as_str()),
+            many => self.set(key, many.to_vec()),
+        }
     }
 
     /// Sets the paths of a field, unless they are those that it has without a setting.
     fn set_paths(&mut self, field: &str, columns: &[&Column]) {
         let texts: Vec<String> = columns.iter().map(|column| column.path.to_string()).collect();
-        match texts.as_slice() {
-            [one] if one == field => drop(self.proposal.settings.remove(field)),
-            [one] => self.set(field, one.as_str()),
-            many => self.set(field, many.to_vec()),
+        self.proposal.settings.remove(field);
+        if texts != [field] {
+            self.set_texts(field, &texts);
         }
+    }
+
+    fn remark(&mut self, key: &'static str, text: impl Into<String>) {
+        self.proposal.remarks.push((key, text.into()));
+    }
+
+    fn ask(&mut self, field: &'static str) {
+        self.proposal.questions.push((field, self.search.asked(field)));
     }
 
     fn set_filter(&mut self, rows: &ChangeRows) {
-        if self.context.settings.contains_key("where") {
-            return;
+        if !self.context.settings.contains_key("where") {
+            let operations = toml::Value::from(rows.operations.clone());
+            self.set("where", toml::Table::from_iter([(rows.operation.to_string(), operations)]));
         }
-        let operations = toml::Value::from(rows.operations.clone());
-        let filter = toml::Table::from_iter([(rows.operation.to_string(), operations)]);
-        self.set("where", filter);
     }
 
     fn set_customer(&mut self) {
-        let columns = if self.is_given("customer_id") {
-            self.given_columns("customer_id")
-        } else {
-            let found = self.search.customer();
-            if found.is_empty() {
-                let asked = self.search.asked("customer_id");
-                self.proposal.questions.push(("customer_id", asked));
-            } else {
-                self.set_paths("customer_id", &found);
-            }
-            found
-        };
+        let columns = self.columns("customer_id", |search| search.customer());
+        if columns.is_empty() && !self.is_given("customer_id") {
+            self.ask("customer_id");
+        } else if !self.is_given("customer_id") {
+            self.set_paths("customer_id", &columns);
+        }
         if !self.context.mapping.ids.ignores_case && ids::is_case_ignored(&columns) {
             self.set("ignore_id_case", true);
         }
@@ -128,8 +139,8 @@ impl<'a> Assembly<'a> {
     fn set_time(&mut self) {
         let format = &self.context.mapping.time_format;
         if self.is_given("time") {
-            if let Some(column) = self.given_columns("time").first()
-                && !times::reads(format, column)
+            let columns = self.columns("time", |_| Vec::new());
+            if let Some(column) = columns.first().filter(|column| !times::reads(format, column))
                 && let Some(guess) = times::guess(column)
             {
                 self.set_time_format(&guess);
@@ -137,8 +148,7 @@ impl<'a> Assembly<'a> {
             return;
         }
         let Some((columns, guess)) = self.search.time() else {
-            let asked = self.search.asked("time");
-            self.proposal.questions.push(("time", asked));
+            self.ask("time");
             return;
         };
         self.set_paths("time", &columns);
@@ -159,11 +169,7 @@ impl<'a> Assembly<'a> {
         if guess.unit != TimeUnit::default() {
             self.set("time_unit", guess.unit.name());
         }
-        match guess.patterns.as_slice() {
-            [] => {}
-            [one] => self.set("time_format", one.as_str()),
-            many => self.set("time_format", many.to_vec()),
-        }
+        self.set_texts("time_format", &guess.patterns);
         if let Some(other) = &guess.ambiguous {
             self.remark(
                 "time_format",
@@ -172,62 +178,26 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// What the model should say if rows are lines of orders, or credit notes.
-    fn remark_order_rows(&mut self) {
-        if self.search.order().is_some_and(ids::repeats) {
-            self.remark(
-                "order_id",
-                "Order ids repeat. If a record is a line of an order, the model says so: orders: { repeated: line }",
-            );
-        }
-        if self.search.value().is_some_and(amounts::has_negative) {
-            self.remark(
-                "value",
-                "Some amounts are negative: with `orders` in the model these are credit notes",
-            );
-        }
-    }
-
     fn set_type(&mut self, is_needed: bool) {
         let vocabulary = self.context.vocabulary;
-        let has_models = vocabulary.named_types().next().is_some();
-        let columns = if self.is_given("type") {
-            self.given_columns("type")
-        } else {
-            self.search.event_type()
-        };
-        let is_none =
+        let is_given = self.is_given("type");
+        let mut columns = self.columns("type", |search| search.event_type());
+        let is_other_status =
             |column: &&Column| names::is_status(column) && !types::is_any_known(column, vocabulary);
-        let status = columns.iter().copied().find(is_none).filter(|_| !self.is_given("type"));
-        let columns = if status.is_some() { Vec::new() } else { columns };
-        if let Some(status) = status {
+        if let Some(status) = columns.iter().copied().find(is_other_status).filter(|_| !is_given) {
             self.remark("type", format!("{} has no known type of events", status.path));
+            columns.clear();
         }
-        if columns.is_empty() && !self.is_given("type") {
-            let order = types::order_type(vocabulary);
-            let constant = toml::Table::from_iter([("value".to_owned(), toml::Value::from(order))]);
-            self.set("type", constant);
-            let others: Vec<&str> = vocabulary
-                .named_types()
-                .map(|(_, name)| name)
-                .filter(|name| *name != order)
-                .collect();
-            self.remark(
-                "type",
-                format!("No field has the type of the events, so each is taken to be `{order}`"),
-            );
-            self.remark_order_rows();
-            if !others.is_empty() {
-                self.remark("type", format!("The models also ask for {}", others.join(", ")));
-            }
+        if columns.is_empty() && !is_given {
+            self.set_constant_type();
             return;
         }
-        if !self.is_given("type") {
+        if !is_given {
             self.set_paths("type", &columns);
         }
         let is_needed =
             is_needed || self.proposal.settings.get("type") != self.context.settings.get("type");
-        if !has_models && !is_needed || self.context.mapping.types.ignores_spelling {
+        if !self.has_models && !is_needed || self.context.mapping.types.ignores_spelling {
             return;
         }
         let known = &self.context.mapping.types.renamed;
@@ -236,10 +206,36 @@ impl<'a> Assembly<'a> {
             self.set("ignore_type_spelling", true);
         }
         if !renames.types.is_empty() {
-            let all: BTreeMap<String, String> =
-                known.clone().into_iter().chain(renames.types).collect();
-            let all = all.into_iter().map(|(from, to)| (from, toml::Value::from(to)));
-            self.set("types", toml::Table::from_iter(all));
+            let all = known.clone().into_iter().chain(renames.types);
+            self.set("types", toml::Table::from_iter(all.map(|(from, to)| (from, to.into()))));
+        }
+    }
+
+    /// All records have one type.
+    fn set_constant_type(&mut self) {
+        let vocabulary = self.context.vocabulary;
+        let order = types::order_type(vocabulary);
+        self.set("type", toml::Table::from_iter([("value".to_owned(), order.into())]));
+        self.remark(
+            "type",
+            format!("No field has the type of the events, so each is taken to be `{order}`"),
+        );
+        if self.search.optional("order_id").is_some_and(Column::repeats) {
+            self.remark(
+                "order_id",
+                "Order ids repeat. If a record is a line of an order, the model says so: orders: { repeated: line }",
+            );
+        }
+        let is_negative = |column: &Column| column.count(|value| value.text.starts_with('-')) > 0;
+        if self.search.optional("value").is_some_and(is_negative) {
+            self.remark(
+                "value",
+                "Some amounts are negative: with `orders` in the model these are credit notes",
+            );
+        }
+        let others: Vec<&str> = vocabulary.type_names().filter(|name| *name != order).collect();
+        if !others.is_empty() {
+            self.remark("type", format!("The models also ask for {}", others.join(", ")));
         }
     }
 }

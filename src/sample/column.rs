@@ -1,15 +1,13 @@
 //! The values that the records of a sample have at one path.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Path, Step, fold_spelling};
+use crate::event::{Counts, Path, Step, fold_spelling};
 
 /// Most columns, or paths of JSON records, of a profile.
 pub(super) const COLUMNS_MAX: usize = 500;
 /// Characters of a value that are kept; longer texts are neither ids nor times nor amounts.
 const VALUE_CHARS_MAX: usize = 200;
-/// Characters of a form that are shown.
-const FORM_CHARS_MAX: usize = 40;
 
 /// A value that is not null.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +20,14 @@ pub(super) struct Value {
 
 /// A column of a CSV file, or a path in JSON records.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub(crate) struct Column {
     pub path: Path,
     pub(super) values: Vec<Value>,
 }
 
 /// What the records of a sample look like.
 #[derive(Clone, Debug, Default)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// The records that could be parsed.
     pub records: usize,
     /// Whether the columns are those of a CSV file.
@@ -42,7 +40,9 @@ pub struct Profile {
 
 impl Profile {
     /// The columns of a CSV file. Names that no path can express are left out.
-    pub fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> (Profile, Vec<Option<usize>>) {
+    pub(crate) fn of_names<'n>(
+        names: impl Iterator<Item = &'n str>,
+    ) -> (Profile, Vec<Option<usize>>) {
         let mut profile = Profile { is_table: true, ..Profile::default() };
         let mut indexes = Vec::new();
         for name in names.take(COLUMNS_MAX) {
@@ -89,9 +89,20 @@ impl Column {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn of_texts(texts: &[&str]) -> Column {
+        let mut column = Column { path: Path::of_keys("column"), values: Vec::new() };
+        texts.iter().for_each(|text| column.add(text, false));
+        column
+    }
+
     /// How many records have a value.
-    pub fn present(&self) -> usize {
+    pub(crate) fn present(&self) -> usize {
         self.values.len()
+    }
+
+    pub(crate) fn has_values(&self) -> bool {
+        !self.values.is_empty()
     }
 
     pub(super) fn count(&self, is: impl Fn(&Value) -> bool) -> usize {
@@ -100,7 +111,7 @@ impl Column {
 
     /// Whether at least nine of ten values are so, and there are any.
     pub(super) fn is_mostly(&self, is: impl Fn(&Value) -> bool) -> bool {
-        !self.values.is_empty() && self.count(is) * 10 >= self.values.len() * 9
+        self.has_values() && self.count(is) * 10 >= self.values.len() * 9
     }
 
     /// The different texts, with their counts; `None` if there are more than `max`.
@@ -115,13 +126,14 @@ impl Column {
         Some(counts)
     }
 
-    pub(super) fn distinct_count(&self) -> usize {
-        self.values.iter().map(|value| value.text.as_str()).collect::<HashSet<_>>().len()
+    /// Whether values repeat, as the ids of customers do and those of events do not.
+    pub(super) fn repeats(&self) -> bool {
+        self.distinct(self.values.len().saturating_sub(1)).is_some() && self.has_values()
     }
 
     /// Whether it is inside of a list.
     pub(super) fn is_in_list(&self) -> bool {
-        self.path.0.iter().any(|step| !matches!(step, Step::Key(_)))
+        !self.path.has_only_keys()
     }
 
     /// The last name of the path, and the last two joined, without their spelling: `id` and `customerid`.
@@ -133,14 +145,10 @@ impl Column {
     }
 
     /// The most frequent forms of the values, without their content: digits are 9, letters are x.
-    pub fn forms(&self, max: usize) -> Vec<String> {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for value in &self.values {
-            *counts.entry(form(&value.text)).or_default() += 1;
-        }
-        let mut all: Vec<(String, usize)> = counts.into_iter().collect();
-        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        all.into_iter().take(max).map(|(form, _)| form).collect()
+    pub(crate) fn forms(&self, max: usize) -> Vec<String> {
+        let mut forms = Counts::default();
+        self.values.iter().for_each(|value| forms.add(&form(&value.text)));
+        forms.by_frequency().into_iter().take(max).map(|(form, _)| form.to_owned()).collect()
     }
 }
 
@@ -164,5 +172,5 @@ fn form(text: &str) -> String {
             c => form.push(c),
         }
     }
-    form.chars().take(FORM_CHARS_MAX).collect()
+    form
 }

@@ -8,7 +8,7 @@ use crate::event::TimeUnit;
 const FEW: usize = 20;
 
 impl Column {
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         if self.present() == 0 {
             return "no value".to_owned();
         }

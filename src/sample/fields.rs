@@ -1,9 +1,9 @@
 //! Which columns are which fields of an event.
 
-use super::column::{Column, Profile};
+use super::column::{Column, Profile, Value};
 use super::times::TimeGuess;
 use super::{amounts, ids, names, times};
-use crate::event::{Path, Step, TimeUnit};
+use crate::event::{Path, Step};
 
 /// What a step inwards costs, in ranks of names.
 const DEPTH_COST: usize = 8;
@@ -71,41 +71,38 @@ impl<'p> Search<'p> {
         named.into_iter().map(|(_, column)| column).collect()
     }
 
+    fn best(self, field: &str, fits: impl Fn(&Column) -> bool) -> Option<&'p Column> {
+        self.named(field, fits).into_iter().next()
+    }
+
     pub(super) fn customer(self) -> Vec<&'p Column> {
-        let known = self.named("customer_id", |_| true).into_iter().next();
-        let anonymous = self.named("anonymous", |column| column.present() > 0).into_iter().next();
+        let known = self.best("customer_id", |_| true);
+        let anonymous = self.best("anonymous", Column::has_values);
+        let is_repeated_id = |column: &&Column| column.folded_names().0 == "id" && column.repeats();
+        let by_form = || self.columns().find(|column| column.is_mostly(ids::is_email));
+        let repeated_id = || self.columns().find(is_repeated_id);
         let has_gaps = |column: &Column| column.present() < self.profile.records;
         match (known, anonymous) {
-            (Some(known), Some(anonymous)) if has_gaps(known) => return vec![known, anonymous],
-            (Some(known), _) if known.present() > 0 => return vec![known],
-            (None, Some(anonymous)) => return vec![anonymous],
-            _ => {}
+            (Some(known), Some(anonymous)) if has_gaps(known) => vec![known, anonymous],
+            (Some(known), _) if known.has_values() => vec![known],
+            (None, Some(anonymous)) => vec![anonymous],
+            _ => by_form().or_else(repeated_id).into_iter().collect(),
         }
-        let is_repeated_id =
-            |column: &&Column| column.folded_names().0 == "id" && ids::repeats(column);
-        let by_form = self.columns().find(|column| column.is_mostly(ids::is_email));
-        by_form.or_else(|| self.columns().find(is_repeated_id)).into_iter().collect()
     }
 
     /// The column of the time, perhaps with one for records that have no value there, and how both are written.
     pub(super) fn time(self) -> Option<(Vec<&'p Column>, TimeGuess)> {
-        let is_time = |column: &Column| times::guess(column).is_some();
-        let is_clear = |column: &&Column| {
-            times::guess(column).is_some_and(|guess| guess.unit != TimeUnit::SpreadsheetDays)
-        };
-        let named = self.named("time", is_time);
+        let named = self.named("time", |column| times::guess(column).is_some());
         let of_change = || self.rows.and_then(|rows| self.change_time(rows));
-        let best =
-            named.first().copied().or_else(of_change).or_else(|| self.columns().find(is_clear))?;
+        let by_form = || self.columns().find(|column| times::is_clear(column));
+        let best = named.first().copied().or_else(of_change).or_else(by_form)?;
         let guess = times::guess(best)?;
-        let mut columns = vec![best];
-        if best.present() < self.profile.records {
-            let fills = |column: &&&Column| {
-                column.present() > best.present() && times::guess(column).as_ref() == Some(&guess)
-            };
-            columns.extend(named.iter().skip(1).find(fills));
-        }
-        Some((columns, guess))
+        let fills = |column: &&&Column| {
+            column.present() > best.present() && times::guess(column).as_ref() == Some(&guess)
+        };
+        let has_gaps = best.present() < self.profile.records;
+        let other = named.iter().skip(1).find(fills).filter(|_| has_gaps);
+        Some((std::iter::once(&best).chain(other).copied().collect(), guess))
     }
 
     /// When the row was changed.
@@ -122,54 +119,41 @@ impl<'p> Search<'p> {
                 && times::guess(column).is_none()
         };
         let named = self.named("type", is_type);
-        let call = named
-            .iter()
-            .find(|column| column.is_mostly(|value| CALLS.contains(&value.text.as_str())));
-        let name = || {
-            self.columns().find(|column| column.folded_names().0 == "event" && column.present() > 0)
+        let is_call = |value: &Value| CALLS.contains(&value.text.as_str());
+        let Some(call) = named.iter().find(|column| column.is_mostly(is_call)) else {
+            return named.into_iter().take(1).collect();
         };
-        match (call, named.first()) {
-            // Calls of Segment: a track has the name of its event, others are named by their type.
-            (Some(call), _) => name().into_iter().chain([*call]).collect(),
-            (None, first) => first.copied().into_iter().collect(),
+        // Calls of Segment: a track has the name of its event, others are named by their type.
+        let is_name = |column: &&Column| column.folded_names().0 == "event" && column.has_values();
+        self.columns().find(is_name).into_iter().chain([*call]).collect()
+    }
+
+    /// The column of a field that not every event has.
+    pub(super) fn optional(self, field: &str) -> Option<&'p Column> {
+        let is_named = |column: &Column, name: &str| column.folded_names().0 == name;
+        match field {
+            "id" => self.best(field, |column| column.has_values() && !column.repeats()),
+            "currency" => self.best(field, |column| amounts::currencies(column).is_some()),
+            "value" => {
+                // A price is none if there are quantities.
+                let has_quantity = self.quantity().is_some();
+                let is_price =
+                    |column: &Column| is_named(column, "price") || is_named(column, "preis");
+                self.best(field, |column| {
+                    amounts::is_amount(column) && !(has_quantity && is_price(column))
+                })
+            }
+            "order_id" => {
+                let has_hash = |value: &Value| value.text.starts_with('#');
+                let is_hash_name =
+                    |column: &&Column| is_named(column, "name") && column.is_mostly(has_hash);
+                let is_row_id = |column: &&Column| self.rows.is_some() && is_named(column, "id");
+                let named = self.best(field, Column::has_values);
+                let hash_name = || self.columns().find(is_hash_name);
+                named.or_else(hash_name).or_else(|| self.columns().find(is_row_id))
+            }
+            _ => self.best(field, Column::has_values),
         }
-    }
-
-    pub(super) fn order(self) -> Option<&'p Column> {
-        let is_hash_name = |column: &&Column| {
-            column.folded_names().0 == "name"
-                && column.is_mostly(|value| value.text.starts_with('#'))
-        };
-        let is_row_id = |column: &&Column| self.rows.is_some() && column.folded_names().0 == "id";
-        let named = self.named("order_id", |column| column.present() > 0).into_iter().next();
-        named
-            .or_else(|| self.columns().find(is_hash_name))
-            .or_else(|| self.columns().find(is_row_id))
-    }
-
-    pub(super) fn id(self) -> Option<&'p Column> {
-        let is_id = |column: &Column| column.present() > 0 && !ids::repeats(column);
-        self.named("id", is_id).into_iter().next()
-    }
-
-    pub(super) fn channel(self) -> Option<&'p Column> {
-        self.named("channel", |column| column.present() > 0).into_iter().next()
-    }
-
-    pub(super) fn currency(self) -> Option<&'p Column> {
-        self.named("currency", |column| amounts::currencies(column).is_some()).into_iter().next()
-    }
-
-    /// The column of the amount; a price is none if there are quantities.
-    pub(super) fn value(self) -> Option<&'p Column> {
-        let has_quantity = self.quantity().is_some();
-        let is_price =
-            |column: &Column| matches!(column.folded_names().0.as_str(), "price" | "preis");
-        self.named("value", |column| {
-            amounts::is_amount(column) && !(has_quantity && is_price(column))
-        })
-        .into_iter()
-        .next()
     }
 
     /// The path of a pair with a name of the field.
@@ -184,25 +168,20 @@ impl<'p> Search<'p> {
     }
 
     pub(super) fn quantity(self) -> Option<&'p Column> {
-        let is_quantity =
-            |name: &str| matches!(name, "quantity" | "qty" | "menge" | "anzahl" | "stück");
-        self.columns()
-            .find(|column| is_quantity(&column.folded_names().0) && amounts::is_amount(column))
+        const NAMES: [&str; 5] = ["quantity", "qty", "menge", "anzahl", "stück"];
+        let is_named = |column: &&Column| NAMES.contains(&column.folded_names().0.as_str());
+        self.columns().find(|column| is_named(column) && amounts::is_amount(column))
     }
 
     /// Columns that may be a field, for a question: times for the time, others for the customer.
     pub(super) fn asked(self, field: &str) -> Vec<String> {
-        let is_other = |column: &&Column| {
-            let is_time =
-                times::guess(column).is_some_and(|guess| guess.unit != TimeUnit::SpreadsheetDays);
-            let is_fraction = amounts::is_amount(column) && !amounts::is_whole(column);
-            column.present() > 0 && !is_fraction && (field == "time" || !is_time)
+        let may_be = |column: &&Column| {
+            column.has_values()
+                && !amounts::is_fraction(column)
+                && (field == "time" || !times::is_clear(column))
         };
-        self.columns()
-            .filter(is_other)
-            .take(ASKED_MAX)
-            .map(|column| column.path.to_string())
-            .collect()
+        let columns = self.columns().filter(may_be).take(ASKED_MAX);
+        columns.map(|column| column.path.to_string()).collect()
     }
 }
 

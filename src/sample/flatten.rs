@@ -15,7 +15,7 @@ const PAIR_VALUE: &str = "value";
 
 impl Profile {
     /// Adds a record of JSON, if it is an object.
-    pub fn add_json(&mut self, bytes: &[u8]) {
+    pub(crate) fn add_json(&mut self, bytes: &[u8]) {
         if let Ok(object @ Json::Object(_)) = serde_json::from_slice(bytes) {
             self.records += 1;
             self.add_value(&mut Path::default(), &object);
@@ -23,7 +23,7 @@ impl Profile {
     }
 
     /// Adds a row; `columns` has the index for each of its cells, where it has one.
-    pub fn add_row<'r>(
+    pub(crate) fn add_row<'r>(
         &mut self,
         columns: &[Option<usize>],
         cells: impl Iterator<Item = &'r [u8]>,

@@ -36,20 +36,12 @@ fn has_spellings(columns: &[&Column]) -> bool {
     several.peek().is_some() && several.all(|ids| ids.iter().any(is_uniform))
 }
 
-/// Whether values repeat, as the ids of customers do and those of events do not.
-pub(super) fn repeats(column: &Column) -> bool {
-    column.distinct_count() < column.present()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Path;
 
     fn is_case_ignored_in(ids: &[&str]) -> bool {
-        let mut column = Column { path: Path::of_keys("id"), values: Vec::new() };
-        ids.iter().for_each(|id| column.add(id, false));
-        is_case_ignored(&[&column])
+        is_case_ignored(&[&Column::of_texts(ids)])
     }
 
     #[test]

@@ -3,230 +3,63 @@
 use super::column::Column;
 use crate::event::fold_spelling;
 
-const CUSTOMER: &[&str] = &[
-    "customeruniqueid",
-    "customerid",
-    "userid",
-    "custid",
-    "customer",
-    "customernumber",
-    "customerno",
-    "customerkey",
-    "clientid",
-    "memberid",
-    "accountid",
-    "contactid",
-    "personid",
-    "profileid",
-    "externalid",
-    "uid",
-    "kundennummer",
-    "kundenid",
-    "kundennr",
-    "kunde",
-    "idclient",
-    "clienteid",
-    "buyerid",
-    "shopperid",
-    "customeremail",
-    "useremail",
-    "email",
-    "emailaddress",
-    "mail",
-    "emailadresse",
-    "kundenemail",
-    "user",
-    "buyer",
-    "client",
-    "distinctid",
+/// By field of [`crate::event::Mapping::FIELDS`]; `anonymous` are customers who are not known yet.
+const NAMES: [(&str, &str); 9] = [
+    (
+        "customer_id",
+        "customeruniqueid customerid userid custid customer customernumber customerno customerkey clientid \
+         memberid accountid contactid personid profileid externalid uid kundennummer kundenid kundennr kunde \
+         idclient clienteid buyerid shopperid customeremail useremail email emailaddress mail emailadresse \
+         kundenemail user buyer client distinctid",
+    ),
+    (
+        "anonymous",
+        "anonymousid userpseudoid visitorid fullvisitorid deviceid sessionuserid cookieid",
+    ),
+    (
+        "time",
+        "time timestamp eventtime eventtimestamp occurredat originaltimestamp eventdatetime datetime \
+         orderpurchasetimestamp orderedat purchasedat paidat ordertime orderdatetime orderdate purchasedate \
+         invoicedate transactiondate eventdate processedat createdat createdtime created creationdate ts \
+         bestelldatum kaufdatum rechnungsdatum auftragsdatum zeitpunkt zeitstempel datumzeit datumuhrzeit \
+         datum zeit date completedat receivedat sentat updatedat bestelltam gekauftam erstelltam belegdatum \
+         buchungsdatum purchasedon orderedon dateofpurchase datecommande fecha fechapedido",
+    ),
+    (
+        "type",
+        "type eventtype eventname event ereignis ereignistyp action eventaction activity activitytype typ \
+         aktion financialstatus orderstatus status",
+    ),
+    ("id", "eventid messageid eventuuid uuid insertid"),
+    (
+        "order_id",
+        "orderid ordernumber orderno order ordername invoiceno invoiceid invoicenumber invoice transactionid \
+         receiptid bestellnummer bestellnr bestellid bestellung auftragsnummer auftragsnr rechnungsnummer \
+         rechnungsnr belegnummer auftrag beleg belegnr numerocommande",
+    ),
+    ("channel", "channel saleschannel orderchannel kanal vertriebskanal"),
+    (
+        "value",
+        "value amount total ordertotal totalamount totalprice grandtotal orderamount ordervalue totalvalue \
+         revenue purchaserevenue purchaserevenueinusd paymentvalue paidamount amountpaid netamount sales \
+         turnover betrag gesamtbetrag rechnungsbetrag bestellwert summe gesamtsumme umsatz gesamt wert \
+         totalcents amountcents valuecents pricecents amountminor totalminor amountincents totalincents \
+         subtotal price preis bruttobetrag nettobetrag zahlbetrag endbetrag gesamtpreis bestellsumme \
+         rechnungssumme warenwert brutto netto montant montanttotal importe",
+    ),
+    ("currency", "currency currencycode ordercurrency isocurrency waehrung währung"),
 ];
-const ANONYMOUS: &[&str] = &[
-    "anonymousid",
-    "userpseudoid",
-    "visitorid",
-    "fullvisitorid",
-    "deviceid",
-    "sessionuserid",
-    "cookieid",
-];
-const TIME: &[&str] = &[
-    "time",
-    "timestamp",
-    "eventtime",
-    "eventtimestamp",
-    "occurredat",
-    "originaltimestamp",
-    "eventdatetime",
-    "datetime",
-    "orderpurchasetimestamp",
-    "orderedat",
-    "purchasedat",
-    "paidat",
-    "ordertime",
-    "orderdatetime",
-    "orderdate",
-    "purchasedate",
-    "invoicedate",
-    "transactiondate",
-    "eventdate",
-    "processedat",
-    "createdat",
-    "createdtime",
-    "created",
-    "creationdate",
-    "ts",
-    "bestelldatum",
-    "kaufdatum",
-    "rechnungsdatum",
-    "auftragsdatum",
-    "zeitpunkt",
-    "zeitstempel",
-    "datumzeit",
-    "datumuhrzeit",
-    "datum",
-    "zeit",
-    "date",
-    "completedat",
-    "receivedat",
-    "sentat",
-    "updatedat",
-    "bestelltam",
-    "gekauftam",
-    "erstelltam",
-    "belegdatum",
-    "buchungsdatum",
-    "purchasedon",
-    "orderedon",
-    "dateofpurchase",
-    "datecommande",
-    "fecha",
-    "fechapedido",
-];
-const EVENT_TYPE: &[&str] = &[
-    "type",
-    "eventtype",
-    "eventname",
-    "event",
-    "ereignis",
-    "ereignistyp",
-    "action",
-    "eventaction",
-    "activity",
-    "activitytype",
-    "typ",
-    "aktion",
-    "financialstatus",
-    "orderstatus",
-    "status",
-];
-const ID: &[&str] = &["eventid", "messageid", "eventuuid", "uuid", "insertid"];
-const ORDER: &[&str] = &[
-    "orderid",
-    "ordernumber",
-    "orderno",
-    "order",
-    "ordername",
-    "invoiceno",
-    "invoiceid",
-    "invoicenumber",
-    "invoice",
-    "transactionid",
-    "receiptid",
-    "bestellnummer",
-    "bestellnr",
-    "bestellid",
-    "bestellung",
-    "auftragsnummer",
-    "auftragsnr",
-    "rechnungsnummer",
-    "rechnungsnr",
-    "belegnummer",
-    "auftrag",
-    "beleg",
-    "belegnr",
-    "numerocommande",
-];
-const CHANNEL: &[&str] = &["channel", "saleschannel", "orderchannel", "kanal", "vertriebskanal"];
-const VALUE: &[&str] = &[
-    "value",
-    "amount",
-    "total",
-    "ordertotal",
-    "totalamount",
-    "totalprice",
-    "grandtotal",
-    "orderamount",
-    "ordervalue",
-    "totalvalue",
-    "revenue",
-    "purchaserevenue",
-    "purchaserevenueinusd",
-    "paymentvalue",
-    "paidamount",
-    "amountpaid",
-    "netamount",
-    "sales",
-    "turnover",
-    "betrag",
-    "gesamtbetrag",
-    "rechnungsbetrag",
-    "bestellwert",
-    "summe",
-    "gesamtsumme",
-    "umsatz",
-    "gesamt",
-    "wert",
-    "totalcents",
-    "amountcents",
-    "valuecents",
-    "pricecents",
-    "amountminor",
-    "totalminor",
-    "amountincents",
-    "totalincents",
-    "subtotal",
-    "price",
-    "preis",
-    "bruttobetrag",
-    "nettobetrag",
-    "zahlbetrag",
-    "endbetrag",
-    "gesamtpreis",
-    "bestellsumme",
-    "rechnungssumme",
-    "warenwert",
-    "brutto",
-    "netto",
-    "montant",
-    "montanttotal",
-    "importe",
-];
-const CURRENCY: &[&str] =
-    &["currency", "currencycode", "ordercurrency", "isocurrency", "waehrung", "währung"];
 
-/// The names of one of [`crate::event::Mapping::FIELDS`].
-fn of(field: &str) -> &'static [&'static str] {
-    match field {
-        "customer_id" => CUSTOMER,
-        "anonymous" => ANONYMOUS,
-        "time" => TIME,
-        "type" => EVENT_TYPE,
-        "id" => ID,
-        "order_id" => ORDER,
-        "channel" => CHANNEL,
-        "value" => VALUE,
-        "currency" => CURRENCY,
-        _ => &[],
-    }
+fn names(field: &str) -> impl Iterator<Item = &'static str> {
+    let named = NAMES.into_iter().filter(move |(known, _)| *known == field);
+    named.flat_map(|(_, names)| names.split(' '))
 }
 
 /// How good the name of a column is for a field; 0 is best.
 pub(super) fn rank(field: &str, column: &Column) -> Option<usize> {
     let (leaf, two) = column.folded_names();
-    let names = of(field);
-    let leaf = if field == "value" { without_currency(&leaf).to_owned() } else { leaf };
-    let by_leaf = names.iter().position(|name| *name == leaf);
-    by_leaf.into_iter().chain(names.iter().position(|name| *name == two)).min()
+    let leaf = if field == "value" { without_currency(&leaf) } else { &leaf };
+    names(field).position(|name| name == leaf || name == two)
 }
 
 /// `betrageur` and `totalinusd` without the currency.
@@ -245,7 +78,7 @@ pub(super) fn is_status(column: &Column) -> bool {
 /// How good a name is for a field; 0 is best.
 pub(super) fn rank_name(field: &str, name: &str) -> Option<usize> {
     let name = fold_spelling(name);
-    of(field).iter().position(|known| *known == name)
+    names(field).position(|known| known == name)
 }
 
 /// Whether a name says that amounts are in the smallest unit.

@@ -1,43 +1,17 @@
 //! How the times of a column are written.
 
 use super::column::{Column, Value};
-use crate::event::{EventTime, TimeFormat, TimeUnit, parse_instant};
+use crate::event::{EventTime, TimeFormat, TimeUnit, is_recent};
 
 /// Values of a column that are tried.
 const TRIED_MAX: usize = 300;
 /// Patterns of one column, if its times are written in several ways.
 const PATTERNS_MAX: usize = 3;
 
-/// Day before month; the second of each pair is the other reading of the same text.
-const DATES: [(&str, Option<&str>); 15] = [
-    ("%d.%m.%Y", None),
-    ("%d.%m.%y", None),
-    ("%Y/%m/%d", None),
-    ("%Y.%m.%d", None),
-    ("%Y%m%d", None),
-    ("%m/%d/%Y", Some("%d/%m/%Y")),
-    ("%d/%m/%Y", Some("%m/%d/%Y")),
-    ("%m/%d/%y", Some("%d/%m/%y")),
-    ("%d/%m/%y", Some("%m/%d/%y")),
-    ("%d-%m-%Y", Some("%m-%d-%Y")),
-    ("%m-%d-%Y", Some("%d-%m-%Y")),
-    ("%d-%b-%Y", None),
-    ("%d %b %Y", None),
-    ("%b %d, %Y", None),
-    ("%B %d, %Y", None),
-];
-const CLOCKS: [&str; 10] = [
-    "",
-    " %H:%M:%S",
-    " %H:%M",
-    " %I:%M:%S %p",
-    " %I:%M %p",
-    ", %H:%M:%S",
-    ", %H:%M",
-    "T%H:%M:%S",
-    " %H:%M:%S %z",
-    "%H%M%S",
-];
+const DATES: &str = "%d.%m.%Y|%d.%m.%y|%Y/%m/%d|%Y.%m.%d|%Y%m%d|%m/%d/%Y|%d/%m/%Y|%m/%d/%y|%d/%m/%y|%d-%m-%Y|%m-%d-%Y|\
+    %d-%b-%Y|%d %b %Y|%b %d, %Y|%B %d, %Y";
+const CLOCKS: &str =
+    "| %H:%M:%S| %H:%M| %I:%M:%S %p| %I:%M %p|, %H:%M:%S|, %H:%M|T%H:%M:%S| %H:%M:%S %z|%H%M%S";
 
 /// How times are written, as settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,26 +29,25 @@ pub(super) fn guess(column: &Column) -> Option<TimeGuess> {
     let step = column.values.len().div_ceil(TRIED_MAX).max(1);
     let values: Vec<&Value> = column.values.iter().step_by(step).collect();
     let is_enough = |count: usize| !values.is_empty() && count * 10 >= values.len() * 9;
-    for unit in [
-        TimeUnit::Milliseconds,
-        TimeUnit::Seconds,
-        TimeUnit::Microseconds,
-        TimeUnit::Nanoseconds,
-        TimeUnit::SpreadsheetDays,
-    ] {
-        let format = TimeFormat { unit, ..TimeFormat::default() };
-        if is_enough(count(&format, &values))
-            && (unit == TimeUnit::Milliseconds || is_numeric(&values))
-        {
-            let is_local = unit == TimeUnit::Milliseconds && has_local(&values)
-                || unit == TimeUnit::SpreadsheetDays;
-            return Some(TimeGuess { unit, is_local, ..TimeGuess::default() });
-        }
+    let has_unit = |unit: &TimeUnit| {
+        let format = TimeFormat { unit: *unit, ..TimeFormat::default() };
+        (*unit == TimeUnit::default() || is_numeric(&values)) && is_enough(count(&format, &values))
+    };
+    let units = [TimeUnit::default()].into_iter().chain(TimeUnit::ALL);
+    if let Some(unit) = units.into_iter().find(has_unit) {
+        let is_local = match unit {
+            TimeUnit::Milliseconds => has_local(&values),
+            other => other == TimeUnit::SpreadsheetDays,
+        };
+        return Some(TimeGuess { unit, is_local, ..TimeGuess::default() });
     }
-    let (patterns, ambiguous, covered) = cover(&values);
-    let is_local = patterns.iter().any(|pattern| !pattern.contains("%z"));
-    let guess = TimeGuess { unit: TimeUnit::default(), patterns, ambiguous, is_local };
+    let (guess, covered) = cover(&values);
     is_enough(covered).then_some(guess)
+}
+
+/// Whether the values are certainly times: days of a spreadsheet may be any numbers.
+pub(super) fn is_clear(column: &Column) -> bool {
+    guess(column).is_some_and(|guess| guess.unit != TimeUnit::SpreadsheetDays)
 }
 
 /// Whether at least nine of ten values are times in this writing.
@@ -83,37 +56,43 @@ pub(super) fn reads(format: &TimeFormat, column: &Column) -> bool {
 }
 
 /// The patterns that read most of the values, one after the other, and how many they read.
-fn cover(values: &[&Value]) -> (Vec<String>, Option<String>, usize) {
-    let (mut patterns, mut ambiguous, mut covered) = (Vec::new(), None, 0);
+fn cover(values: &[&Value]) -> (TimeGuess, usize) {
+    let (mut guess, mut covered) = (TimeGuess::default(), 0);
     let mut left = values.to_vec();
-    while patterns.len() < PATTERNS_MAX && !left.is_empty() {
-        let Some((pattern, other, read)) = best(&left) else { break };
+    while guess.patterns.len() < PATTERNS_MAX
+        && let Some((pattern, other, read)) = best(&left)
+    {
         let format = of_pattern(&pattern);
         left.retain(|value| read_value(&format, value).is_none());
-        ambiguous = ambiguous.or(other);
+        guess.ambiguous = guess.ambiguous.or(other);
+        guess.is_local |= !pattern.contains("%z");
+        guess.patterns.push(pattern);
         covered += read;
-        patterns.push(pattern);
     }
-    (patterns, ambiguous, covered)
+    (guess, covered)
 }
 
 /// The pattern that reads most values, another one that reads as many, and how many.
 fn best(values: &[&Value]) -> Option<(String, Option<String>, usize)> {
-    let mut best: Option<(String, Option<String>, usize)> = None;
-    for clock in CLOCKS {
-        for (date, other) in DATES {
-            let pattern = format!("{date}{clock}");
-            let read = count(&of_pattern(&pattern), values);
-            if read == 0 || best.as_ref().is_some_and(|(.., most)| *most >= read) {
-                continue;
-            }
-            let other = other.map(|date| format!("{date}{clock}"));
-            let other = other.filter(|other| count(&of_pattern(other), values) == read);
-            best = Some((pattern, other, read));
-        }
+    let clocks = CLOCKS.split('|');
+    let all = clocks.flat_map(|clock| DATES.split('|').map(move |date| (date, clock)));
+    let read = all.map(|(date, clock)| {
+        let read = count(&of_pattern(&format!("{date}{clock}")), values);
+        (read, date, clock)
+    });
+    // The first among equals.
+    let (read, date, clock) =
+        read.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+    if read == 0 {
+        return None;
     }
+    let pattern = format!("{date}{clock}");
+    let exchanged = date.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m");
+    let other =
+        DATES.split('|').any(|date| date == exchanged).then(|| format!("{exchanged}{clock}"));
+    let other = other.filter(|it| *it != pattern && count(&of_pattern(it), values) == read);
     // If day and month could be exchanged, the reading in which the records are in order is the right one.
-    best.map(|(pattern, other, read)| match other {
+    Some(match other {
         Some(other) if steps_back(&other, values) < steps_back(&pattern, values) => {
             (other, Some(pattern), read)
         }
@@ -133,9 +112,7 @@ fn count(format: &TimeFormat, values: &[&Value]) -> usize {
 fn read_value(format: &TimeFormat, value: &Value) -> Option<EventTime> {
     let read =
         if value.is_bare { format.read_number(&value.text) } else { format.read_text(&value.text) };
-    let time = read.ok()?;
-    let (first, last) = (parse_instant("1990-01-01")?, parse_instant("2100-01-01")?);
-    (time >= first && time < last).then_some(time)
+    read.ok().filter(|time| is_recent(*time))
 }
 
 fn steps_back(pattern: &str, values: &[&Value]) -> usize {
@@ -162,12 +139,9 @@ fn has_local(values: &[&Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Path;
 
     fn of(texts: &[&str]) -> Option<TimeGuess> {
-        let mut column = Column { path: Path::of_keys("time"), values: Vec::new() };
-        texts.iter().for_each(|text| column.add(text, false));
-        guess(&column)
+        guess(&Column::of_texts(texts))
     }
 
     #[test]

@@ -11,117 +11,48 @@ const RENAMED_MAX: usize = 12;
 
 /// What several systems call the same event: the name in the models that ship with the program, and others without
 /// their spelling.
-const KINDS: [(&str, &[&str]); 5] = [
+const KINDS: [(&str, &str); 5] = [
     (
         "order_completed",
-        &[
-            "ordercompleted",
-            "purchase",
-            "purchased",
-            "order",
-            "ordered",
-            "orderplaced",
-            "ordercreated",
-            "orderpaid",
-            "paid",
-            "orderspaid",
-            "checkoutcompleted",
-            "transaction",
-            "sale",
-            "completed",
-            "delivered",
-            "bought",
-            "kauf",
-            "bestellung",
-            "bezahlt",
-            "chargesucceeded",
-            "paymentsucceeded",
-            "invoicepaid",
-            "complete",
-            "fulfilled",
-            "shipped",
-            "closed",
-            "succeeded",
-            "processing",
-            "bestellt",
-            "gekauft",
-            "abgeschlossen",
-            "geliefert",
-            "versendet",
-            "versandt",
-            "erledigt",
-        ],
+        "ordercompleted purchase purchased order ordered orderplaced ordercreated orderpaid paid orderspaid \
+         checkoutcompleted transaction sale completed delivered bought kauf bestellung bezahlt \
+         chargesucceeded paymentsucceeded invoicepaid complete fulfilled shipped closed succeeded processing \
+         bestellt gekauft abgeschlossen geliefert versendet versandt erledigt",
     ),
     (
         "order_refunded",
-        &[
-            "orderrefunded",
-            "refund",
-            "refunded",
-            "return",
-            "returned",
-            "erstattung",
-            "retoure",
-            "chargerefunded",
-        ],
+        "orderrefunded refund refunded return returned erstattung retoure chargerefunded",
     ),
-    (
-        "order_cancelled",
-        &[
-            "ordercancelled",
-            "ordercanceled",
-            "cancelled",
-            "canceled",
-            "voided",
-            "storno",
-            "storniert",
-        ],
-    ),
-    (
-        "page_viewed",
-        &["pageviewed", "pageview", "page", "view", "productview", "screen", "screenview"],
-    ),
+    ("order_cancelled", "ordercancelled ordercanceled cancelled canceled voided storno storniert"),
+    ("page_viewed", "pageviewed pageview page view productview screen screenview"),
     (
         "signed_up",
-        &[
-            "signedup",
-            "signup",
-            "register",
-            "registered",
-            "registration",
-            "accountcreated",
-            "customercreated",
-        ],
+        "signedup signup register registered registration accountcreated customercreated",
     ),
 ];
 
 fn kind(name: &str) -> Option<usize> {
     let folded = fold_spelling(name);
-    KINDS.iter().position(|(_, names)| names.contains(&folded.as_str()))
+    KINDS.iter().position(|(_, names)| names.split(' ').any(|name| name == folded))
 }
 
 /// The type of the models that an order most plausibly has; that of the presets without models.
 pub(super) fn order_type(vocabulary: &Vocabulary) -> &str {
-    let named = || vocabulary.named_types().map(|(_, name)| name);
-    let is_like = |name: &&str| {
-        let folded = fold_spelling(name);
-        ["order", "purchase", "sale", "bought", "buy"].iter().any(|word| folded.contains(word))
-    };
+    const WORDS: [&str; 5] = ["order", "purchase", "sale", "bought", "buy"];
+    let is_like = |name: &&str| WORDS.iter().any(|word| fold_spelling(name).contains(word));
     let is_order = |name: &&str| kind(name) == Some(0);
-    let found = named()
-        .find(is_order)
-        .or_else(|| named().find(|name| is_like(name) && kind(name).is_none()));
-    found.or_else(|| named().next()).unwrap_or(KINDS[0].0)
+    let like_order = || vocabulary.type_names().find(|name| is_like(name) && kind(name).is_none());
+    let found = vocabulary.type_names().find(is_order).or_else(like_order);
+    found.or_else(|| vocabulary.type_names().next()).unwrap_or(KINDS[0].0)
 }
 
 /// Whether a column has a type that the models name, or that means one of theirs; without models, one of a known kind.
 pub(super) fn is_any_known(column: &Column, vocabulary: &Vocabulary) -> bool {
     let is_named =
         |name: &str| vocabulary.find_type(name) != EventType::UNNAMED || kind(name).is_some();
-    let known = renames(&[column], vocabulary, &BTreeMap::new());
-    let has_named =
-        || column.distinct(TYPES_MAX).is_some_and(|found| found.into_keys().any(is_named));
-    !known.types.is_empty() || known.ignores_spelling || has_named()
+    let found = column.distinct(TYPES_MAX).unwrap_or_default();
+    found.into_keys().any(is_named)
+        || renames(&[column], vocabulary, &BTreeMap::new()) != Renames::default()
 }
 
 /// How types are renamed.
@@ -141,27 +72,23 @@ pub(super) fn renames(
     let all = columns.iter().filter_map(|column| column.distinct(TYPES_MAX));
     let found: BTreeSet<&str> =
         all.flat_map(BTreeMap::into_keys).filter(|name| !name.contains(char::is_control)).collect();
-    let is_named = |name: &str| vocabulary.find_type(name) != EventType::UNNAMED;
-    let has_models = vocabulary.named_types().next().is_some();
+    let has_models = vocabulary.type_names().next().is_some();
     let (mut types, mut spelled) = (BTreeMap::new(), 0);
-    for name in found.iter().filter(|name| !known.contains_key(**name) && !is_named(name)) {
-        let mut named = vocabulary.named_types().map(|(_, named)| named);
-        if let Some(same) = named.find(|named| fold_spelling(named) == fold_spelling(name)) {
-            spelled += 1;
-            types.insert((*name).to_owned(), same.to_owned());
+    for name in &found {
+        if known.contains_key(*name) || vocabulary.find_type(name) != EventType::UNNAMED {
             continue;
         }
-        let Some(kind_of_name) = kind(name) else { continue };
-        let wanted = if has_models {
-            // A type of the models that the records have already is not another one's meaning.
-            let mut named = vocabulary.named_types().map(|(_, named)| named);
-            named.find(|named| kind(named) == Some(kind_of_name) && !found.contains(named))
-        } else {
-            Some(KINDS[kind_of_name].0).filter(|wanted| !found.contains(wanted))
-        };
-        if let Some(wanted) = wanted {
-            types.insert((*name).to_owned(), wanted.to_owned());
-        }
+        let kind_of_name = kind(name);
+        let has_kind = |named: &&str| kind_of_name.is_some() && kind(named) == kind_of_name;
+        let mut named = vocabulary.type_names();
+        let same = named.find(|named| fold_spelling(named) == fold_spelling(name));
+        spelled += usize::from(same.is_some());
+        // A type of the models that the records have already is not another one's meaning.
+        let wanted = same.or_else(|| match kind_of_name {
+            Some(kind) if !has_models => Some(KINDS[kind].0).filter(|it| !found.contains(it)),
+            _ => vocabulary.type_names().find(|it| has_kind(it) && !found.contains(it)),
+        });
+        types.extend(wanted.map(|wanted| ((*name).to_owned(), wanted.to_owned())));
     }
     let ignores_spelling = spelled > RENAMED_MAX;
     if ignores_spelling {
@@ -173,13 +100,6 @@ pub(super) fn renames(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Path;
-
-    fn column(names: &[&str]) -> Column {
-        let mut column = Column { path: Path::of_keys("type"), values: Vec::new() };
-        names.iter().for_each(|name| column.add(name, false));
-        column
-    }
 
     fn vocabulary(names: &[&str]) -> Vocabulary {
         let mut vocabulary = Vocabulary::default();
@@ -190,7 +110,7 @@ mod tests {
     }
 
     fn renamed(found: &[&str], named: &[&str]) -> Vec<(String, String)> {
-        let column = column(found);
+        let column = Column::of_texts(found);
         renames(&[&column], &vocabulary(named), &BTreeMap::new()).types.into_iter().collect()
     }
 

@@ -9,7 +9,7 @@ use super::engine::{BatchWriter, Family, StorageEngine};
 use super::key::Prefix;
 use super::options::Config;
 use super::partition_cache::PartitionCache;
-use super::reader::{StateLoader, corrupt_customer};
+use super::state_decoder::{StateDecoder, corrupt_customer};
 use super::{Error, Rocks, key};
 use crate::customer::{self, StateDecodeError};
 use crate::event::{CustomerId, EventTime, Millis};
@@ -77,17 +77,17 @@ impl Store {
     ///
     /// # Errors
     /// [`Rocks::open_read_only`]
-    pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
+    pub(crate) fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
         Ok(Store::with_engine(Rocks::open_read_only(path, memory_bytes)?, path))
     }
 
     /// Moves the files of a damaged store into its subfolder `set-aside`.
-    pub fn set_aside(path: &Path) -> Result<(), Error> {
+    pub(crate) fn set_aside(path: &Path) -> Result<(), Error> {
         Rocks::set_aside(path)
     }
 
     /// Deletes the files that were set aside, after all partitions have been rebuilt.
-    pub fn delete_set_aside(path: &Path) -> std::io::Result<()> {
+    pub(crate) fn delete_set_aside(path: &Path) -> std::io::Result<()> {
         Rocks::delete_set_aside(path)
     }
 
@@ -140,7 +140,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// [`Store::prefetch`] for a batch that is cut after `transitions_max` transitions.
-    pub fn prefetch_limited<'m>(
+    pub(crate) fn prefetch_limited<'m>(
         &self,
         generations: impl Into<ModelGenerations<'m>>,
         partition: u32,
@@ -150,7 +150,7 @@ impl<E: StorageEngine> Store<E> {
         transitions_max: usize,
     ) -> Result<StateView, Error> {
         let timers_max = transitions_max.min(self.timers_max);
-        let loader = StateLoader { generations: generations.into(), progress };
+        let decoder = StateDecoder { generations: generations.into(), progress };
         let watermark = batch.watermark(progress.watermark, lateness);
         let end = EventTime(watermark.0);
         let prefix = self.prefix(partition)?;
@@ -164,9 +164,9 @@ impl<E: StorageEngine> Store<E> {
                 .filter_map(|record| record.content.as_ref().ok())
                 .map(|event| &event.customer),
         );
-        let mut states = self.load_states(loader, prefix, &customers)?;
+        let mut states = self.load_states(decoder, prefix, &customers)?;
         let sweep = match &progress.sweep {
-            Some(from) => Some(self.load_sweep(loader, prefix, from, &mut states)?),
+            Some(from) => Some(self.load_sweep(decoder, prefix, from, &mut states)?),
             None => None,
         };
         Ok(StateView { states, timers, loaded_to, sweep, transitions_max: Some(timers_max) })
@@ -174,13 +174,13 @@ impl<E: StorageEngine> Store<E> {
 
     fn load_states(
         &self,
-        loader: StateLoader<'_>,
+        decoder: StateDecoder<'_>,
         prefix: Prefix,
         customers: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, LoadedCustomer>, Error> {
         let mut states = BTreeMap::new();
         let take = |id: &CustomerId, bytes: &[u8]| {
-            states.insert(id.clone(), loader.decode(bytes)?);
+            states.insert(id.clone(), decoder.decode(bytes)?);
             Ok(())
         };
         self.get_customers(prefix, customers.iter().copied(), take)?;
@@ -203,7 +203,7 @@ impl<E: StorageEngine> Store<E> {
     /// Adds the next outdated customers, starting at `from`.
     fn load_sweep(
         &self,
-        loader: StateLoader<'_>,
+        decoder: StateDecoder<'_>,
         prefix: Prefix,
         from: &CustomerId,
         states: &mut BTreeMap<CustomerId, LoadedCustomer>,
@@ -222,9 +222,9 @@ impl<E: StorageEngine> Store<E> {
                 return Ok(ControlFlow::Break(()));
             }
             scanned += 1;
-            if !states.contains_key(&id) && loader.is_outdated(value)? {
+            if !states.contains_key(&id) && decoder.is_outdated(value)? {
                 (loaded, bytes) = (loaded + 1, bytes + value.len());
-                states.insert(id, loader.decode(value)?);
+                states.insert(id, decoder.decode(value)?);
             }
             Ok(ControlFlow::Continue(()))
         };

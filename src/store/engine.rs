@@ -17,7 +17,7 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Family; 3] = [Family::Customers, Family::Timers, Family::Meta];
+    pub(crate) const ALL: [Family; 3] = [Family::Customers, Family::Timers, Family::Meta];
 
     /// The name on disk.
     pub fn name(self) -> &'static str {

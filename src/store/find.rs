@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::engine::{Family, StorageEngine};
 use super::key::Prefix;
-use super::reader::corrupt_customer;
+use super::state_decoder::corrupt_customer;
 use super::{Error, Store, key};
 use crate::customer::{self, CustomerState, Migration, StateDecodeError};
 use crate::event::CustomerId;

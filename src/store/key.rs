@@ -12,9 +12,9 @@
 //! | `meta` | prefix, `b` | start offset of the changelog when it was last known to have all customers (i64) |
 //! | `meta` | `transactional-ids` | nothing: transactions use the transactional ids of this version |
 //! | `meta` | `origin` | the origin of states without `o`, from earlier versions |
-//! | `meta` | `current`, partition (u32) | which of the partition's two prefixes contains its state: 0 (default) or 1 |
+//! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is active: 0 (default) or 1 |
 //!
-//! A prefix (u32) is a partition; its second prefix has the highest bit set. The prefix that is not current is empty,
+//! A prefix (u32) is a partition; its second prefix has the highest bit set. The prefix that is not active is empty,
 //! or contains a state that is being rebuilt to replace the current one.
 //!
 //! Numbers are big-endian. The customer is the last part, so it needs no length.
@@ -60,8 +60,8 @@ pub(super) fn transactional_ids() -> Vec<u8> {
     b"transactional-ids".to_vec()
 }
 
-/// The key that selects the current prefix of a partition.
-pub(super) fn current(partition: u32) -> Vec<u8> {
+/// The key that selects the active prefix of a partition.
+pub(super) fn active_prefix(partition: u32) -> Vec<u8> {
     [b"current".as_slice(), &partition.to_be_bytes()].concat()
 }
 

@@ -53,12 +53,12 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// When a partition's state was last confirmed to be the latest of all processes.
-    pub fn last_confirmed(&self, partition: u32) -> Result<Option<WallTime>, Error> {
+    pub(crate) fn last_confirmed(&self, partition: u32) -> Result<Option<WallTime>, Error> {
         Ok(self.get_meta_number(key::last_confirmed(self.prefix(partition)?))?.map(WallTime))
     }
 
     /// Records that a partition's state is the latest of all processes.
-    pub fn set_last_confirmed(&self, partition: u32, now: WallTime) -> Result<(), Error> {
+    pub(crate) fn set_last_confirmed(&self, partition: u32, now: WallTime) -> Result<(), Error> {
         let key = key::last_confirmed(self.prefix(partition)?);
         self.put_meta(&key, &now.0.to_be_bytes())
     }
@@ -69,12 +69,12 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Whether an earlier version wrote this store, which used other transactional ids.
-    pub fn has_former_transactional_ids(&self) -> Result<bool, Error> {
+    pub(crate) fn has_former_transactional_ids(&self) -> Result<bool, Error> {
         Ok(self.get_meta(key::transactional_ids())?.is_none() && !self.partitions()?.is_empty())
     }
 
     /// Records that the transactional ids of this version are used.
-    pub fn mark_transactional_ids(&self) -> Result<(), Error> {
+    pub(crate) fn mark_transactional_ids(&self) -> Result<(), Error> {
         self.put_meta(&key::transactional_ids(), &[])
     }
 
@@ -87,7 +87,7 @@ impl<E: StorageEngine> Store<E> {
         Ok(origin.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    pub fn set_origin(&self, partition: u32, origin: &str) -> Result<(), Error> {
+    pub(crate) fn set_origin(&self, partition: u32, origin: &str) -> Result<(), Error> {
         let key = key::partition_origin(self.prefix(partition)?);
         self.put_meta(&key, origin.as_bytes())
     }

@@ -9,6 +9,5 @@ use super::key::Prefix;
 pub(super) struct PartitionCache {
     /// Partitions that were found to have all customers.
     pub(super) complete: BTreeSet<u32>,
-    /// The prefix of the current state.
-    pub(super) current: BTreeMap<u32, Prefix>,
+    pub(super) active_prefixes: BTreeMap<u32, Prefix>,
 }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::db::put_progress;
 use super::engine::{Family, KeyValue, StorageEngine};
 use super::key::Prefix;
-use super::reader::corrupt_customer;
 use super::scan::CustomerScan;
+use super::state_decoder::corrupt_customer;
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;
@@ -94,7 +94,11 @@ impl Chunk {
 impl<E: StorageEngine> Store<E> {
     /// Begins to rebuild a partition and deletes the data of an unfinished attempt. `concurrency` rebuilds share
     /// the memory bound.
-    pub fn begin_rebuild(&self, partition: u32, concurrency: usize) -> Result<Rebuild, Error> {
+    pub(crate) fn begin_rebuild(
+        &self,
+        partition: u32,
+        concurrency: usize,
+    ) -> Result<Rebuild, Error> {
         self.begin_rebuild_in_chunks(partition, CHUNKS_BYTES_MAX / concurrency.max(1))
     }
 
@@ -115,7 +119,11 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Adds a generation from the changelog.
-    pub fn add_generation(&self, rebuild: &Rebuild, generation: &Generation) -> Result<(), Error> {
+    pub(crate) fn add_generation(
+        &self,
+        rebuild: &Rebuild,
+        generation: &Generation,
+    ) -> Result<(), Error> {
         self.put_generation_at(rebuild.prefix, generation)
     }
 

@@ -72,7 +72,7 @@ impl Rocks {
     ///
     /// # Errors
     /// [`Error::Damaged`] also if that process has just deleted a file; opening again then succeeds.
-    pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
+    pub(crate) fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
         // Checked first, because RocksDB would create the folder.
         if !path.join("CURRENT").is_file() {
             return Err(Error::Open {

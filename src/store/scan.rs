@@ -57,7 +57,10 @@ impl<E: StorageEngine> Store<E> {
 
     /// The next customers with their encoded states, and whether these are the last. The partition must not be
     /// written to between the steps.
-    pub fn next_states(&self, scan: &mut CustomerScan) -> Result<(EncodedStates, bool), Error> {
+    pub(crate) fn next_states(
+        &self,
+        scan: &mut CustomerScan,
+    ) -> Result<(EncodedStates, bool), Error> {
         let mut states = EncodedStates::new();
         let is_last = self.scan_step(scan, |key, value| {
             let customer = key::decode_customer(key).ok_or(Error::Corrupt {

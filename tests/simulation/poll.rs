@@ -12,12 +12,12 @@ use crate::kafka::Fetched;
 use crate::runtime::assignment::{Assignment, AssignmentChange};
 use crate::runtime::context::Context;
 use crate::runtime::mailbox::{BufferUsage, ReleaseLatch, WorkerMessage};
-use crate::runtime::partitions::Partitions;
+use crate::runtime::partition_registry::PartitionRegistry;
 use crate::runtime::worker_io::StartRequest;
 
 pub(super) struct Poll {
     assignment: Arc<Assignment>,
-    partitions: Arc<Partitions>,
+    partitions: Arc<PartitionRegistry>,
     stopping: Arc<AtomicBool>,
     member: u64,
     /// The last generation that this process has joined; 0 before the first.

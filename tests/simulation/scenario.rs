@@ -12,7 +12,7 @@ use crate::partition::DecodingSettings;
 use crate::partition::codec::Identity;
 use crate::runtime::context::Context;
 use crate::runtime::fuse::{BurstSettings, Fuse};
-use crate::runtime::partitions::Partitions;
+use crate::runtime::partition_registry::PartitionRegistry;
 use crate::runtime::settings::{Recovery, Settings};
 use crate::store;
 use crate::telemetry::Metrics;
@@ -125,7 +125,7 @@ impl Scenario {
         &self,
         process: u64,
         fuse: Arc<Fuse>,
-        partitions: Arc<Partitions>,
+        partitions: Arc<PartitionRegistry>,
         workers: usize,
     ) -> Context {
         let mut settings = Settings::clone(&self.settings);

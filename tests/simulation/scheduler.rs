@@ -20,7 +20,8 @@ use crate::event::WallTime;
 use crate::kafka;
 use crate::runtime::context::Context;
 use crate::runtime::fuse::Fuse;
-use crate::runtime::partitions::{PartitionState, Partitions, QuarantineCause, RecoveryAction};
+use crate::runtime::partition_registry::{PartitionRegistry, PartitionState};
+use crate::runtime::quarantine::{QuarantineCause, RecoveryAction};
 use crate::runtime::restore::Error;
 use crate::runtime::worker::Worker;
 use crate::runtime::worker_io::StartRequest;
@@ -57,7 +58,7 @@ pub(super) struct Host {
     ended: Cell<usize>,
     /// The operator's interface to the process.
     fuse: RefCell<Arc<Fuse>>,
-    pub(super) partitions: RefCell<Arc<Partitions>>,
+    pub(super) partitions: RefCell<Arc<PartitionRegistry>>,
     pub(super) disk: Disk,
     backup: Disk,
 }
@@ -353,7 +354,7 @@ impl Simulation {
             true => scenario.with_new_settings(),
             false => scenario,
         };
-        let partitions: Arc<Partitions> = Arc::default();
+        let partitions: Arc<PartitionRegistry> = Arc::default();
         *host.partitions.borrow_mut() = partitions.clone();
         let context: Context = scenario.context(member, fuse, partitions.clone(), self.workers);
         *host.poll.borrow_mut() =

@@ -620,10 +620,10 @@ fn check_finds_what_the_kafka_clients_would_refuse_at_the_start() {
 #[test]
 fn warnings_are_printed_and_fail_strict_runs() {
     let text = "[kafka.security]\nusername = \"u\"\n";
-    let told = "warning: kafka.security.username: not used, ";
+    let warning = "warning: kafka.security.username: not used, ";
     let (exit, out, err) = tenure_config(text, &[]);
     assert_eq!(exit, Some(0));
-    assert!(err.starts_with(told) && !out.contains("warning"), "{err}{out}");
+    assert!(err.starts_with(warning) && !out.contains("warning"), "{err}{out}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("own.toml"), text).unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
@@ -631,10 +631,10 @@ fn warnings_are_printed_and_fail_strict_runs() {
         let own = ["check", "--config", "own.toml", model];
         let run = super::program::tenure(folder.path(), &[&own, arguments.as_slice()].concat());
         assert_eq!(run.code, code, "{}", run.said);
-        assert!(run.said.starts_with(told), "{}", run.said);
+        assert!(run.said.starts_with(warning), "{}", run.said);
     }
     // It fails because there are no models, after the settings were read.
     let run = super::program::tenure(folder.path(), &["run", "--config", "own.toml"]);
     assert_eq!(run.code, 78, "{}", run.said);
-    assert!(run.said.starts_with(told), "{}", run.said);
+    assert!(run.said.starts_with(warning), "{}", run.said);
 }

@@ -2,11 +2,11 @@
 //! independent fold.
 
 use serde_json::json;
-use tenure::authoring::model_test;
 use tenure::cloudevent::{self, Origin};
 use tenure::customer::CustomerState;
-use tenure::event::{CurrencyRates, Event, EventTime, Field, Millis, Position, Scalar};
-use tenure::model::{Models, SourceFile};
+use tenure::event::{Event, EventTime, Field, Millis, Position, Scalar};
+
+use super::models::{assert_tests_pass, compile};
 
 /// A model with all kinds of facts that a return or a late event changes.
 const SHOP: &str = "\
@@ -154,22 +154,12 @@ const TESTS: &str = "
 
 #[test]
 fn late_events_and_returns_are_corrected() {
-    let source = SourceFile { name: "shop.yaml".to_owned(), text: format!("{SHOP}{TESTS}") };
-    let (models, _) =
-        Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
-    let outcomes = model_test::run_tests(&models, &CurrencyRates::default());
-    assert!(outcomes.len() > 5);
-    let failures = outcomes.iter().filter(|outcome| !outcome.passed());
-    let failures: Vec<String> = failures.map(|outcome| format!("{outcome:#?}")).collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(assert_tests_pass(&compile("shop.yaml", &format!("{SHOP}{TESTS}"))) > 5);
 }
 
 #[test]
 fn a_transition_by_a_late_event_has_its_lateness() {
-    let text = SHOP.replace("tests:\n", "");
-    let source = SourceFile { name: "shop.yaml".to_owned(), text };
-    let (models, _) =
-        Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
+    let models = compile("shop.yaml", &SHOP.replace("tests:\n", ""));
     let order = |id: &str, day: i64| Event {
         customer: "c".into(),
         event_type: models.vocabulary.find_type("order"),

@@ -6,14 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use tenure::authoring::{GraphFormat, PRESETS, render_graph};
-use tenure::model::{Model, Models, SourceFile};
+use tenure::model::{Model, Models};
+
+use super::models;
 
 fn compile(text: &str) -> Models {
-    let source = SourceFile { name: "model.yaml".to_owned(), text: text.to_owned() };
-    match Models::compile(vec![source]) {
-        Ok((models, _)) => models,
-        Err(reports) => panic!("{}", reports[0]),
-    }
+    models::compile("model.yaml", text)
 }
 
 fn draw(models: &Models, format: GraphFormat) -> String {

@@ -8,12 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use tenure::authoring::model_schema;
-use tenure::authoring::model_test::{TestOutcome, run_tests};
-use tenure::event::CurrencyRates;
 use tenure::model::{
     AGGREGATES, DEDUPE_IDS_MAX, FACTS_MAX, FUNCTIONS, MODELS_MAX, Models, PROBLEMS_SHOWN_MAX,
     ProblemReport, STAGE_FACT_NAMES, STAGES_MAX, SourceFile, TRANSITIONS_MAX,
 };
+
+use super::models::assert_tests_pass;
 
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -42,9 +42,7 @@ fn every_model_compiles_without_a_warning_and_passes_its_own_tests() {
     for text in blocks {
         let (models, warnings) = compile(&text).unwrap_or_else(|reports| panic!("{}", reports[0]));
         assert_eq!(warnings, [], "{text}");
-        let outcomes = run_tests(&models, &CurrencyRates::default());
-        assert!(!outcomes.is_empty(), "{text}");
-        assert!(outcomes.iter().all(TestOutcome::passed), "{outcomes:#?}");
+        assert!(assert_tests_pass(&models) > 0, "{text}");
     }
 }
 

@@ -23,6 +23,7 @@ mod http;
 mod imports;
 mod language;
 mod model_tests;
+mod models;
 mod naming;
 mod orders;
 mod presets;

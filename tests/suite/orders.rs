@@ -1,11 +1,10 @@
 //! What a model can declare about refunds, repeated orders and ids, as the tests of a model, and what is reported of it.
 //! `properties` compares the engine with the independent fold.
 
-use tenure::authoring::model_test;
 use tenure::customer::{CustomerState, EventAnomalies};
 use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, Position, RecordLimits};
-use tenure::model::{Models, SourceFile};
 
+use super::models::{assert_tests_pass, compile};
 use super::program::tenure;
 
 const MODEL: &str = "\
@@ -126,29 +125,20 @@ const TESTS: [(&str, &str); 5] = [
     ),
 ];
 
-fn compile(text: String) -> Models {
-    let source = SourceFile { name: "shop.yaml".to_owned(), text };
-    Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0])).0
-}
-
 #[test]
 fn refunds_lines_and_versions_are_counted_and_corrected() {
     for (settings, tests) in TESTS {
         let model = MODEL.replace("within: 60d", &format!("within: 60d{settings}"));
         // Whether a correction or an event moves the customer: the stages are the same.
         for corrections in ["", "corrections: 1h\n"] {
-            let models = compile(format!("{corrections}{model}{tests}"));
-            let outcomes = model_test::run_tests(&models, &CurrencyRates::default());
-            let failures = outcomes.iter().filter(|outcome| !outcome.passed());
-            let failures: Vec<String> = failures.map(|outcome| format!("{outcome:#?}")).collect();
-            assert!(failures.is_empty(), "{settings}: {}", failures.join("\n"));
+            assert_tests_pass(&compile("shop.yaml", &format!("{corrections}{model}{tests}")));
         }
     }
 }
 
 /// What is noticed of these events of one customer, a second apart.
 fn noticed(model: &str, events: impl IntoIterator<Item = String>) -> EventAnomalies {
-    let models = compile(model.to_owned());
+    let models = compile("shop.yaml", model);
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),

@@ -7,6 +7,8 @@ use std::process::Command;
 use serde_json::Value as Json;
 use tenure::model::{Models, SourceFile};
 
+use super::models::assert_tests_pass;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -33,13 +35,7 @@ fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
     let source = SourceFile { name: "README.md".to_owned(), text };
     let (models, warnings) = Models::compile(vec![source]).unwrap();
     assert_eq!(warnings, []);
-    let outcomes =
-        tenure::authoring::model_test::run_tests(&models, &tenure::event::CurrencyRates::default());
-    assert_eq!(outcomes.len(), 1);
-    assert!(
-        outcomes.iter().all(tenure::authoring::model_test::TestOutcome::passed),
-        "{outcomes:?}"
-    );
+    assert_eq!(assert_tests_pass(&models), 1);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn librdkafka_properties_are_spelt_in_one_file_and_in_the_clients_of_the_demo() 
     let mut found: Vec<String> =
         found.map(|path| path.strip_prefix(&src).unwrap().display().to_string()).collect();
     found.sort();
-    assert_eq!(found, ["kafka/client.rs", "kafka/local.rs"]);
+    assert_eq!(found, ["kafka/client.rs", "kafka/embedded_cluster.rs"]);
 }
 
 fn root() -> PathBuf {

@@ -2,12 +2,14 @@
 //! returned.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::expectations::{NewExpectation, UpdateError, new_expectations};
-use super::rewrite::{DroppedComment, TestFile};
-use super::{TestId, TestOutcome, run_tests};
-use crate::event::CurrencyRates;
-use crate::model::{ModelTest, Models, SourceFile};
+use super::expect_block::{DroppedComment, ExpectBlock, YamlText};
+use super::{EventRow, TestId, TestOutcome, TimelineRow, run_tests};
+use crate::event::{CurrencyRates, EventTime};
+use crate::model::{
+    Location, Models, ProblemList, SourceFile, TestTransition, YamlNode, YamlValue, parse_yaml,
+};
 
 #[derive(Clone, Debug)]
 pub struct ExpectationUpdate {
@@ -27,11 +29,26 @@ pub enum UpdateResult {
     Unchanged(UpdateError),
 }
 
+/// Why the expectations of a test cannot be updated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateError {
+    /// In the new file.
+    pub location: Location,
+    /// The reason, and what to do.
+    pub message: &'static str,
+}
+
+const IRREPLACEABLE: &str =
+    "its `expect` is written in a way that cannot be replaced: write `expect: []`";
+const REJECTED_EVENT: &str = "put this event right first, which is rejected";
+const FAILED_TRIAL: &str =
+    "with the new expectations, the file would not be valid, or a test would fail";
+
 /// Replaces the expectations of the failed and `wanted` tests by the actual transitions. `texts` are the models'
 /// files as they are on disk, with their line ends; `outcomes` are those of all tests.
 ///
 /// The result has been tried: all updated tests pass, all others have the same outcome as before, and the files differ
-/// in these expectations only. A test for which that is impossible is not updated.
+/// in these expectations only. If that is impossible, no test is updated.
 pub fn update_expectations(
     models: &Models,
     texts: &[String],
@@ -39,101 +56,119 @@ pub fn update_expectations(
     wanted: impl Fn(&TestOutcome) -> bool,
     rates: &CurrencyRates,
 ) -> ExpectationUpdate {
-    let (mut edits, mut refused) = (BTreeMap::new(), BTreeMap::new());
-    for outcome in outcomes.iter().filter(|it| !it.passed() && wanted(it)) {
-        match new_expectations(outcome) {
-            Ok(new) => drop(edits.insert(outcome.id, new)),
-            Err(error) => drop(refused.insert(outcome.id, error)),
+    let (mut new_texts, mut dropped, mut refused) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for ((id, model), text) in models.list.iter_enumerated().zip(texts) {
+        let source = YamlText::new(&model.source.text);
+        let tests = test_nodes(&model.source.text);
+        let mut new_text: Option<String> = None;
+        // From the last to the first, so that earlier ranges stay as they are.
+        let wanted = |it: &&TestOutcome| it.id.0 == id && !it.passed() && wanted(it);
+        for outcome in outcomes.iter().filter(wanted).rev() {
+            let node = tests.get(outcome.id.1);
+            if outcome.rejected_event().is_some() {
+                refused.insert(outcome.id, REJECTED_EVENT);
+            } else if let Some(block) = node.and_then(|node| ExpectBlock::find(&source, node)) {
+                let (range, new, comments) = block.replace(&new_expectations(outcome));
+                let range = range_on_disk(text, range);
+                let new_text = new_text.get_or_insert_with(|| text.clone());
+                new_text.replace_range(range, &new.replace('\n', line_break(text)));
+                dropped.insert(outcome.id, comments);
+            } else {
+                refused.insert(outcome.id, IRREPLACEABLE);
+            }
         }
+        new_texts.push(new_text);
     }
-    // Ends, since each failed round drops at least one edit.
-    loop {
-        match try_edits(models, texts, outcomes, &edits, rates) {
-            Ok(mut update) => {
-                let refused = refused.into_iter();
-                let unchanged = refused.map(|(test, error)| (test, UpdateResult::Unchanged(error)));
-                update.results.extend(unchanged);
-                return update;
-            }
-            Err((tests, reason)) => {
-                for test in tests {
-                    edits.remove(&test);
-                    let error = UpdateError {
-                        location: models.list[test.0].tests[test.1].location,
-                        message: reason.to_owned(),
-                    };
-                    refused.insert(test, error);
-                }
-            }
-        }
+    let tried = try_texts(models, texts, &new_texts, outcomes, &dropped, rates);
+    let outcomes = tried.unwrap_or_else(|| {
+        new_texts.fill(None);
+        refused.extend(std::mem::take(&mut dropped).into_keys().map(|id| (id, FAILED_TRIAL)));
+        outcomes.to_vec()
+    });
+    let results = outcomes.iter().filter_map(|outcome| {
+        let updated = dropped.remove(&outcome.id).map(UpdateResult::Updated);
+        let location = outcome.rejected_event().unwrap_or(outcome.location);
+        let message = refused.get(&outcome.id).copied();
+        let unchanged = message.map(|message| UpdateError { location, message });
+        Some((outcome.id, updated.or(unchanged.map(UpdateResult::Unchanged))?))
+    });
+    ExpectationUpdate { texts: new_texts, results: results.collect(), outcomes }
+}
+
+fn test_nodes(text: &str) -> Vec<YamlNode> {
+    let root = parse_yaml(text, &mut ProblemList::default());
+    match root.as_ref().and_then(|root| root.get("tests")) {
+        Some((_, YamlNode { value: YamlValue::List(tests), .. })) => tests.clone(),
+        _ => Vec::new(),
     }
 }
 
-/// The files with these edits and the outcomes of their tests; else tests to leave alone, at least one, and why.
-fn try_edits(
+/// One expectation for each actual transition, with the keys of the expectation that it replaces, or only those that
+/// are required. Its location is that of the former expectation at the same instant, whose comments it keeps.
+fn new_expectations(outcome: &TestOutcome) -> Vec<TestTransition> {
+    let rows = outcome.rows.iter().filter_map(|row| Some((row.expected(), row.happened()?)));
+    let new = rows.map(|(former, actual)| {
+        let kept = former.filter(|former| former.at == actual.at);
+        TestTransition {
+            location: kept.map(|former| former.location).unwrap_or_default(),
+            from: former.and_then(|former| former.from.as_ref()).and(actual.from.clone()),
+            cause: former.and_then(|former| former.cause.as_ref()).and(actual.cause.clone()),
+            transition: former
+                .and_then(|former| former.transition.as_ref())
+                .and(actual.transition.clone()),
+            ..actual.clone()
+        }
+    });
+    new.collect()
+}
+
+/// A range of a text with line feeds in the text with its own line ends.
+fn range_on_disk(text: &str, range: Range<usize>) -> Range<usize> {
+    let offset = |offset: usize| {
+        let pairs = text.match_indices("\r\n").enumerate();
+        offset + pairs.take_while(|(before, (at, _))| at - before < offset).count()
+    };
+    offset(range.start)..offset(range.end)
+}
+
+/// How the first line ends.
+fn line_break(text: &str) -> &'static str {
+    let rest = text.find(['\r', '\n']).map_or("", |end| &text[end..]);
+    ["\r\n", "\r"].into_iter().find(|end| rest.starts_with(end)).unwrap_or("\n")
+}
+
+/// The outcomes with the new texts, if they are as they should be.
+fn try_texts(
     models: &Models,
     texts: &[String],
+    new_texts: &[Option<String>],
     before: &[TestOutcome],
-    edits: &BTreeMap<TestId, Vec<NewExpectation>>,
+    updated: &BTreeMap<TestId, Vec<DroppedComment>>,
     rates: &CurrencyRates,
-) -> Result<ExpectationUpdate, (Vec<TestId>, &'static str)> {
-    let all = |reason| (edits.keys().copied().collect(), reason);
-    let mut new = Vec::with_capacity(texts.len());
-    let mut results = BTreeMap::new();
-    for (model, text) in models.list.keys().zip(texts) {
-        let file = TestFile::parse(text);
-        let mut new_text: Option<String> = None;
-        // From the last to the first, so that earlier ranges stay as they are.
-        for (id, expectations) in edits.range((model, 0)..=(model, usize::MAX)).rev() {
-            let reason =
-                "its `expect` is written in a way that cannot be replaced: write `expect: []`";
-            let replacement = file.replace(id.1, expectations);
-            let replacement = replacement.ok_or_else(|| (vec![*id], reason))?;
-            let new_text = new_text.get_or_insert_with(|| text.clone());
-            new_text.replace_range(replacement.range, &replacement.text);
-            results.insert(*id, UpdateResult::Updated(replacement.dropped));
-        }
-        new.push(new_text);
-    }
-    let files = models.list.iter().zip(texts).zip(&new);
+) -> Option<Vec<TestOutcome>> {
+    let files = models.list.iter().zip(texts).zip(new_texts);
     let sources = files.map(|((model, text), new)| SourceFile {
         name: model.source.name.clone(),
         text: new.as_ref().unwrap_or(text).clone(),
     });
-    let Ok((compiled, _)) = Models::compile(sources.collect()) else {
-        let reason = "with the new expectations the file would not be a valid model";
-        return Err(all(reason));
+    let (compiled, _) = Models::compile(sources.collect()).ok()?;
+    let after = run_tests(&compiled, rates);
+    let is_expected = |(before, after): (&TestOutcome, &TestOutcome)| {
+        (&before.name, history(before)) == (&after.name, history(after))
+            && after.passed() == (before.passed() || updated.contains_key(&after.id))
     };
-    let tests = |models: &Models| -> Vec<ModelTest> {
-        let each = models.list.iter().flat_map(|model| &model.tests);
-        each.cloned().collect()
-    };
-    let (old_tests, new_tests) = (tests(models), tests(&compiled));
-    let mut pairs = old_tests.iter().zip(&new_tests);
-    if old_tests.len() != new_tests.len() || !pairs.all(|(a, b)| differ_in_expectations_only(a, b))
-    {
-        return Err(all("something else in the file would change, too"));
-    }
-    let outcomes = run_tests(&compiled, rates);
-    let is_edited = |outcome: &TestOutcome| edits.contains_key(&outcome.id);
-    let failed = outcomes.iter().filter(|it| is_edited(it) && !it.passed());
-    let failed: Vec<TestId> = failed.map(|it| it.id).collect();
-    if !failed.is_empty() {
-        return Err((failed, "it would fail with the actual transitions, too"));
-    }
-    let mut pairs = before.iter().zip(&outcomes);
-    if pairs.any(|(before, after)| !is_edited(after) && before.passed() != after.passed()) {
-        return Err(all("another test would have another outcome"));
-    }
-    Ok(ExpectationUpdate { texts: new, results, outcomes })
+    let all = before.len() == after.len() && before.iter().zip(&after).all(is_expected);
+    all.then_some(after)
 }
 
-fn differ_in_expectations_only(a: &ModelTest, b: &ModelTest) -> bool {
-    let until = |test: &ModelTest| test.until_stated.then_some(test.until);
-    let events = |test: &ModelTest| -> Vec<_> {
-        let events = test.events.iter();
-        let events = events.map(|event| (event.at, event.arrives, event.json.clone()));
-        events.collect()
-    };
-    a.name == b.name && until(a) == until(b) && events(a) == events(b)
+/// What a test states except its expectations, without locations.
+fn history(outcome: &TestOutcome) -> Vec<(EventTime, Option<EventTime>, &str)> {
+    let stated = outcome.rows.iter().filter_map(|row| match row {
+        TimelineRow::Event(EventRow { event, .. }) => {
+            Some((event.at, event.arrives, event.json.as_str()))
+        }
+        TimelineRow::End(until, true) => Some((*until, None, "until")),
+        _ => None,
+    });
+    stated.collect()
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::sample_report::{SampleReport, command_line};
-use super::trial::{self, Trial};
+use super::trial::{self, Attempt, Trial};
 use crate::cli::event_files::FileArgs;
 use crate::cli::mapping::{MappingArgs, mapping_of};
 use crate::event::{CurrencyRates, Decoder, Field, FieldKind, Mapping, RecordLimits, Vocabulary};
-use crate::files::{self, FileOptions, FileSample, SampleReading};
+use crate::files::{self, FileOptions, FileSample};
 use crate::model::Models;
-use crate::sample::{self, Profile, Proposal, ProposalContext, is_of_values, names_by_form};
+use crate::sample::{self, Profile, Proposal, ProposalContext, names_by_form};
 
 #[derive(Debug, Args)]
 pub(super) struct SampleArgs {
@@ -51,73 +51,40 @@ impl SampleArgs {
             mapping_of(&settings).map_err(|problem| anyhow::anyhow!("--map: {problem}"))?;
         let reader = SampleReader {
             file,
-            settings: &settings,
-            mapping: &mapping,
-            models,
+            context: ProposalContext {
+                settings: &settings,
+                mapping: &mapping,
+                vocabulary: &models.vocabulary,
+            },
             vocabulary: &vocabulary_of(models),
             money: &self.mapping.money(models),
             limits: &self.mapping.limits(),
         };
         let options = self.files.options();
-        let attempt = reader.attempt(&options)?;
-        let other = reader.other_form(&attempt, &options)?;
+        let mut attempt = reader.attempt(&options)?;
         let mut flags = [self.files.flags(), self.mapping.other_flags()].concat();
-        let (proposal, profile, sample) = match other {
-            Some((flag, other)) => {
-                flags.push(flag);
-                (other.best, other.profile, other.sample)
-            }
+        if let Some((flag, other)) = reader.other_form(&attempt, &options)? {
+            flags.push(flag);
+            // What was read is reported of the file as it was to be read.
+            let Attempt { decoder, reading, .. } = attempt;
+            attempt = Attempt { decoder, reading, ..other };
+        } else if attempt.has_values_as_names() && !attempt.is_anything_read() {
             // What would be proposed would name values.
-            None if attempt.has_values_as_names() && !attempt.is_anything_read() => {
-                (None, Profile::default(), attempt.sample)
-            }
-            None => (attempt.best, attempt.profile, attempt.sample),
-        };
-        let command = proposal.as_ref().map(|best| command_line(best, model_files, &flags, file));
-        Ok(Some(SampleReport {
-            file: file.clone(),
-            settings: settings.clone(),
-            models: models.clone(),
-            profile,
-            is_whole: sample.is_whole,
-            detected: sample.detected,
-            decoder: attempt.decoder,
-            reading: attempt.reading.map_err(|error| error.to_string()),
-            proposal,
-            command,
-        }))
+            (attempt.best, attempt.profile) = (None, Profile::default());
+        }
+        let command = attempt.best.as_ref().map(|it| command_line(it, model_files, &flags, file));
+        let (file, models) = (file.clone(), models.clone());
+        Ok(Some(SampleReport { file, settings, models, attempt, command }))
     }
 }
 
 /// What a sample is read with.
 struct SampleReader<'r> {
     file: &'r Path,
-    settings: &'r toml::Table,
-    mapping: &'r Mapping,
-    models: &'r Models,
+    context: ProposalContext<'r>,
     vocabulary: &'r Vocabulary,
     money: &'r CurrencyRates,
     limits: &'r RecordLimits,
-}
-
-/// A sample, read in one form of the file.
-struct Attempt {
-    sample: FileSample,
-    decoder: Decoder,
-    reading: Result<SampleReading, files::Error>,
-    profile: Profile,
-    best: Option<Trial>,
-}
-
-impl Attempt {
-    fn is_anything_read(&self) -> bool {
-        self.reading.as_ref().is_ok_and(|reading| reading.read() > 0)
-    }
-
-    /// Whether the header has values instead of names.
-    fn has_values_as_names(&self) -> bool {
-        self.sample.names().is_some_and(|names| is_of_values(names.iter().map(String::as_str)))
-    }
 }
 
 impl SampleReader<'_> {
@@ -127,17 +94,12 @@ impl SampleReader<'_> {
     }
 
     fn attempt(&self, options: &FileOptions) -> anyhow::Result<Attempt> {
-        let decoder = self.decoder(self.mapping, self.money);
+        let decoder = self.decoder(self.context.mapping, self.money);
         let sample = FileSample::read(self.file, options, &decoder)?;
         let reading = sample.decode(&decoder);
-        let profile = profile_of(&sample);
-        let context = ProposalContext {
-            settings: self.settings,
-            mapping: self.mapping,
-            vocabulary: &self.models.vocabulary,
-        };
+        let profile = sample.profile();
         let read_before = reading.as_ref().map(trial::score).unwrap_or_default();
-        let mut proposals = sample::proposals(&profile, context);
+        let mut proposals = sample::proposals(&profile, self.context);
         if matches!(reading, Err(files::Error::RepeatedColumn { .. })) {
             proposals.clear();
         }
@@ -157,46 +119,39 @@ impl SampleReader<'_> {
         options: &FileOptions,
     ) -> anyhow::Result<Option<(String, Attempt)>> {
         let is_set = options.columns.is_some() || options.skip_lines > 0;
-        let is_pipe = !self.file.is_file();
-        let (Some(names), false) = (attempt.sample.names(), is_set || is_pipe) else {
+        let is_fixed = is_set || !self.file.is_file() || attempt.is_anything_read();
+        let Some(names) = attempt.sample.names().filter(|_| !is_fixed) else {
             return Ok(None);
         };
-        if attempt.is_anything_read() {
-            return Ok(None);
-        }
-        let is_good = |attempt: &Attempt| {
-            let best = attempt.best.as_ref();
-            best.is_some_and(|best| best.proposal.questions.is_empty())
-        };
-        for skip_lines in (1..=LINES_BEFORE_MAX).take_while(|_| !is_good(attempt)) {
+        let lines = (1..=LINES_BEFORE_MAX).take_while(|_| !attempt.is_good());
+        for skip_lines in lines {
             let later = self.attempt(&FileOptions { skip_lines, ..options.clone() })?;
-            if later.has_values_as_names() {
-                continue;
-            }
-            if let Some(later) = self.as_it_is(later).filter(is_good) {
+            if !later.has_values_as_names()
+                && let Some(later) = self.with_given_mapping(later)
+            {
                 return Ok(Some((format!("--skip-lines {skip_lines}"), later)));
             }
         }
-        if attempt.has_values_as_names() {
-            let columns = Some((1..=names.len()).map(|at| format!("column {at}")).collect());
-            let unnamed = self.attempt(&FileOptions { columns, ..options.clone() })?;
-            let names = names_by_form(&unnamed.profile);
-            let flag = format!("--columns {}", names.join(","));
-            let named = self.attempt(&FileOptions { columns: Some(names), ..options.clone() })?;
-            return Ok(self.as_it_is(named).filter(is_good).map(|named| (flag, named)));
+        if !attempt.has_values_as_names() {
+            return Ok(None);
         }
-        Ok(None)
+        let columns = Some((1..=names.len()).map(|at| format!("column {at}")).collect());
+        let unnamed = self.attempt(&FileOptions { columns, ..options.clone() })?;
+        let names = names_by_form(&unnamed.profile);
+        let flag = format!("--columns {}", names.join(","));
+        let named = self.attempt(&FileOptions { columns: Some(names), ..options.clone() })?;
+        Ok(self.with_given_mapping(named).map(|named| (flag, named)))
     }
 
-    /// The attempt with a proposal: the given mapping, if that is good already.
-    fn as_it_is(&self, mut attempt: Attempt) -> Option<Attempt> {
-        let reading = attempt.reading.as_ref().ok().filter(|reading| reading.read() > 0);
-        if let (None, Some(_)) = (&attempt.best, reading) {
-            let proposal = Proposal { settings: self.settings.clone(), ..Proposal::default() };
-            let decoder = |money: &CurrencyRates| self.decoder(self.mapping, money);
+    /// The attempt if it has a good proposal, which may be the given mapping.
+    fn with_given_mapping(&self, mut attempt: Attempt) -> Option<Attempt> {
+        if attempt.best.is_none() && attempt.is_anything_read() {
+            let proposal =
+                Proposal { settings: self.context.settings.clone(), ..Proposal::default() };
+            let decoder = |money: &CurrencyRates| self.decoder(self.context.mapping, money);
             attempt.best = Trial::of(proposal, &attempt.sample, self.money, decoder);
         }
-        attempt.best.is_some().then_some(attempt)
+        Some(attempt).filter(Attempt::is_good)
     }
 }
 
@@ -210,15 +165,4 @@ fn vocabulary_of(models: &Models) -> Vocabulary {
         vocabulary.intern_field(Field::Value, FieldKind::Number);
     }
     vocabulary
-}
-
-fn profile_of(sample: &FileSample) -> Profile {
-    let Some(names) = sample.names() else {
-        let mut profile = Profile::default();
-        sample.records().for_each(|record| profile.add_json(record));
-        return profile;
-    };
-    let (mut profile, columns) = Profile::of_names(names.iter().map(String::as_str));
-    sample.cells().for_each(|cells| profile.add_row(&columns, cells));
-    profile
 }

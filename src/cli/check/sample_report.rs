@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::trial::{self, Trial};
+use super::trial::{self, Attempt, Trial};
 use crate::cli::event_files::{print_detected, shell_word};
 use crate::cli::{input_report, print_stderr};
-use crate::event::{Decoder, InputReport};
+use crate::event::InputReport;
 use crate::files::{SAMPLE_RECORDS_MAX, SampleReading};
 use crate::model::{Models, sanitize_for_terminal};
-use crate::sample::Profile;
 
-/// Columns that are shown.
 const COLUMNS_SHOWN_MAX: usize = 60;
 const FORMS_SHOWN_MAX: usize = 2;
 
@@ -23,56 +21,55 @@ pub(super) struct SampleReport {
     /// The given ones.
     pub(super) settings: toml::Table,
     pub(super) models: Models,
-    pub(super) profile: Profile,
-    pub(super) is_whole: bool,
-    pub(super) detected: Option<String>,
-    pub(super) decoder: Decoder,
-    /// With the given mapping, or why it does not fit the file.
-    pub(super) reading: Result<SampleReading, String>,
-    pub(super) proposal: Option<Trial>,
+    pub(super) attempt: Attempt,
     pub(super) command: Option<String>,
 }
 
 impl SampleReport {
+    /// The report of what the given mapping reads, if it fits the file.
+    fn input_report(&self) -> Option<(&SampleReading, InputReport<'_>)> {
+        let reading = self.attempt.reading.as_ref().ok()?;
+        Some((reading, self.attempt.decoder.report(&reading.observed)))
+    }
+
     pub(super) fn has_warnings(&self) -> bool {
-        let has_lines = |report: &InputReport<'_>| !report.lines().is_empty();
-        let Ok(reading) = &self.reading else { return true };
-        reading.observed.rejected_total() > 0
-            || has_lines(&self.decoder.report(&reading.observed))
-            || self.proposal.as_ref().is_some_and(|trial| self.is_remedy(trial, reading))
+        self.input_report().is_none_or(|(reading, report)| {
+            reading.observed.rejected_total() > 0
+                || !report.lines().is_empty()
+                || self.attempt.best.as_ref().is_some_and(|trial| self.is_remedy(trial, reading))
+        })
     }
 
     /// Whether the proposal reads more, or other customers and types, and not only more fields that no model may need.
     fn is_remedy(&self, trial: &Trial, reading: &SampleReading) -> bool {
-        let settings = &trial.proposal.settings;
+        let keys = ["ignore_id_case", "types", "ignore_type_spelling"];
+        let mut settings =
+            keys.map(|key| (trial.proposal.settings.get(key), self.settings.get(key)));
         trial::score(&trial.reading) > trial::score(reading)
-            || ["ignore_id_case", "types", "ignore_type_spelling"]
-                .iter()
-                .any(|key| settings.get(*key) != self.settings.get(*key))
+            || settings.iter_mut().any(|(proposed, given)| proposed != given)
     }
 
     pub(super) fn is_nothing_read(&self) -> bool {
-        let Ok(reading) = &self.reading else { return true };
-        input_report::nothing_was_read(&[self.decoder.report(&reading.observed)])
+        self.input_report().is_none_or(|(_, report)| input_report::nothing_was_read(&[report]))
     }
 
     /// The mapping to standard output, so that it can be written to a file; all else to standard error.
     pub(super) fn print(&self) -> io::Result<()> {
-        if let Some(detected) = &self.detected {
+        if let Some(detected) = &self.attempt.sample.detected {
             print_detected(&self.file, detected);
         }
-        match &self.reading {
+        match &self.attempt.reading {
             Ok(reading) => self.print_reading(reading),
             Err(problem) => print_stderr(&format!("error: {problem}")),
         }
-        if self.is_nothing_read() && self.reading.is_ok() {
+        if self.is_nothing_read() && self.attempt.reading.is_ok() {
             print_stderr("error: no record could be read");
         }
-        if self.proposal.is_some() || self.is_nothing_read() {
+        if self.attempt.best.is_some() || self.is_nothing_read() {
             self.print_columns();
         }
-        let Some(trial) = &self.proposal else {
-            print_stderr(match &self.reading {
+        let Some(trial) = &self.attempt.best else {
+            print_stderr(match &self.attempt.reading {
                 Ok(reading) if reading.observed.records == 0 => "there are no records",
                 Ok(reading) if reading.observed.rejected_total() == 0 => {
                     "every record of the sample can be read; there is nothing to change in the mapping"
@@ -81,7 +78,10 @@ impl SampleReport {
             });
             return Ok(());
         };
-        for line in self.mapping_lines(trial) {
+        let title = format!("Proposed mapping for {}: {}", self.file.display(), self.gain(trial));
+        let comments = [Some(title), self.command.clone(), rate_line(trial, &self.models)];
+        let comments = comments.into_iter().flatten().map(|text| format!("# {text}"));
+        for line in comments.chain(trial.proposal.lines()) {
             writeln!(io::stdout(), "{}", sanitize_for_terminal(&line))?;
         }
         Ok(())
@@ -89,13 +89,13 @@ impl SampleReport {
 
     /// The same as the summary of a replay says about the input.
     fn print_reading(&self, reading: &SampleReading) {
-        let reports = [self.decoder.report(&reading.observed)];
+        let reports = [self.attempt.decoder.report(&reading.observed)];
         let inputs = std::slice::from_ref(&self.file);
-        if !self.is_whole {
+        if !self.attempt.sample.is_whole {
             print_stderr(&format!("{}: the beginning of the file:", self.file.display()));
         }
         print_stderr(&input_report::summary_text(inputs, &reports, &reading.first_rejections));
-        let missing = self.missing_types(reading);
+        let missing = input_report::missing_types(&self.models.vocabulary, &reading.seen_types);
         if !missing.is_empty() {
             print_stderr(&input_report::missing_types_line(&missing));
         }
@@ -105,12 +105,8 @@ impl SampleReport {
         }
     }
 
-    fn missing_types(&self, reading: &SampleReading) -> Vec<&str> {
-        input_report::missing_types(&self.models.vocabulary, &reading.seen_types)
-    }
-
     fn print_columns(&self) {
-        let columns = self.profile.columns.iter().filter(|column| column.present() > 0);
+        let columns = self.attempt.profile.columns.iter().filter(|column| column.has_values());
         if columns.clone().next().is_some() {
             print_stderr("the records have:");
         }
@@ -126,68 +122,28 @@ impl SampleReport {
         }
     }
 
-    fn mapping_lines(&self, trial: &Trial) -> Vec<String> {
-        let mut lines =
-            vec![format!("# Proposed mapping for {}: {}", self.file.display(), self.gain(trial))];
-        if let Some(command) = &self.command {
-            lines.push(format!("# {command}"));
-        }
-        lines.extend(self.rate_line(trial).map(|line| format!("# {line}")));
-        lines.extend(trial.proposal.lines());
-        lines
-    }
-
     /// How many records the proposal reads.
     fn gain(&self, trial: &Trial) -> String {
         if !trial.proposal.questions.is_empty() {
             return "a field that every event needs was not found".to_owned();
         }
         let records = trial.reading.observed.records;
-        let of = if self.is_whole { "records" } else { "first records" };
-        let before = self.reading.as_ref().map_or(0, SampleReading::read);
+        let of = if self.attempt.sample.is_whole { "records" } else { "first records" };
+        let before = self.attempt.reading.as_ref().map_or(0, SampleReading::read);
         format!("reads {} of {records} {of}, without it {before}", trial.reading.read())
     }
 
-    fn rate_line(&self, trial: &Trial) -> Option<String> {
-        let currency = &self.models.currency_rates().currency;
-        let first = trial.currencies.first()?;
-        Some(match trial.single_currency() {
-            Some(code) => format!(
-                "All amounts are in {code}, and count as {currency} at a rate of 1. If the models mean {currency}, write its rate"
-            ),
-            None => format!(
-                "The amounts are added up in {currency}: write the value of one {first} instead of RATE"
-            ),
-        })
-    }
-
     pub(super) fn as_json(&self) -> Json {
-        let mut json = json!({ "file": self.file, "is_whole": self.is_whole, "records_max": SAMPLE_RECORDS_MAX });
-        match &self.reading {
-            Ok(reading) => {
-                let observed = &reading.observed;
-                let report = self.decoder.report(observed);
-                let rejected = observed.rejected.iter().map(|(reason, count)| {
-                    let first = reading.first_rejections.get(reason);
-                    json!({
-                        "reason": reason.code(),
-                        "count": count,
-                        "first_line": first.map(|position| position.line()),
-                        "advice": report.rejection(*reason).trim_start_matches([':', ' ']),
-                    })
-                });
-                json["records"] = observed.records.into();
-                json["events"] = reading.read().into();
-                json["left_out"] = observed.left_out.into();
-                json["rejected"] = rejected.collect();
-                json["not_understood"] = report.lines().into();
-                json["missing_types"] = self.missing_types(reading).into();
-                let never = report.never_found().filter(|_| !self.models.list.is_empty());
-                json["never_found"] = never.into();
-            }
-            Err(problem) => json["error"] = problem.as_str().into(),
+        let mut json = json!({
+            "file": self.file,
+            "is_whole": self.attempt.sample.is_whole,
+            "records_max": SAMPLE_RECORDS_MAX,
+        });
+        match &self.attempt.reading {
+            Ok(reading) => self.add_reading(&mut json, reading),
+            Err(problem) => json["error"] = problem.to_string().into(),
         }
-        let columns = self.profile.columns.iter().map(|column| {
+        let columns = self.attempt.profile.columns.iter().map(|column| {
             json!({
                 "path": column.path.to_string(),
                 "present": column.present(),
@@ -196,27 +152,60 @@ impl SampleReport {
             })
         });
         json["columns"] = columns.collect();
-        json["proposal"] = self.proposal.as_ref().map(|trial| self.proposal_json(trial)).into();
+        json["proposal"] = self.attempt.best.as_ref().map(|trial| self.proposal_json(trial)).into();
         json
     }
 
+    fn add_reading(&self, json: &mut Json, reading: &SampleReading) {
+        let observed = &reading.observed;
+        let report = self.attempt.decoder.report(observed);
+        let rejected = observed.rejected.iter().map(|(reason, count)| {
+            json!({
+                "reason": reason.code(),
+                "count": count,
+                "first_line": reading.first_rejections.get(reason).map(|position| position.line()),
+                "advice": report.rejection(*reason).trim_start_matches([':', ' ']),
+            })
+        });
+        json["records"] = observed.records.into();
+        json["events"] = reading.read().into();
+        json["left_out"] = observed.left_out.into();
+        json["rejected"] = rejected.collect();
+        json["not_understood"] = report.lines().into();
+        json["missing_types"] =
+            input_report::missing_types(&self.models.vocabulary, &reading.seen_types).into();
+        let never = report.never_found().filter(|_| !self.models.list.is_empty());
+        json["never_found"] = never.into();
+    }
+
     fn proposal_json(&self, trial: &Trial) -> Json {
-        let remarks = trial.proposal.remarks.iter().map(|(_, text)| text.as_str());
-        let remarks: Vec<String> =
-            remarks.map(str::to_owned).chain(self.rate_line(trial)).collect();
+        let remarks = trial.proposal.remarks.iter().map(|(_, text)| text.clone());
+        let remarks: Vec<String> = remarks.chain(rate_line(trial, &self.models)).collect();
         let questions = trial.proposal.questions.iter();
-        let questions: serde_json::Map<String, Json> =
-            questions.map(|(field, asked)| ((*field).to_owned(), json!(asked))).collect();
+        let questions = questions.map(|(field, asked)| ((*field).to_owned(), json!(asked)));
         json!({
             "mapping": trial.proposal.settings,
             "records": trial.reading.observed.records,
             "events": trial.reading.read(),
             "remarks": remarks,
-            "questions": questions,
+            "questions": questions.collect::<serde_json::Map<_, _>>(),
             "currencies_without_rate": trial.currencies,
             "command": self.command,
         })
     }
+}
+
+fn rate_line(trial: &Trial, models: &Models) -> Option<String> {
+    let currency = &models.currency_rates().currency;
+    let first = trial.currencies.first()?;
+    Some(match trial.single_currency() {
+        Some(code) => format!(
+            "All amounts are in {code}, and count as {currency} at a rate of 1. If the models mean {currency}, write its rate"
+        ),
+        None => format!(
+            "The amounts are added up in {currency}: write the value of one {first} instead of RATE"
+        ),
+    })
 }
 
 /// The replay with the proposed mapping.
@@ -226,17 +215,19 @@ pub(super) fn command_line(
     flags: &[String],
     file: &Path,
 ) -> String {
-    let mut words = vec!["tenure replay".to_owned()];
     let models = models.iter().map(|model| shell_word(&model.display().to_string()));
-    let models: Vec<String> = models.map(|model| format!("--model {model}")).collect();
-    words.extend(if models.is_empty() { vec!["--model MODEL.yaml".to_owned()] } else { models });
-    words.extend(flags.iter().cloned());
-    for (key, value) in trial.proposal.entries() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        words.push(format!("--map {}", shell_word(&format!("{key}={text}"))));
+    let mut models: Vec<String> = models.map(|model| format!("--model {model}")).collect();
+    if models.is_empty() {
+        models.push("--model MODEL.yaml".to_owned());
     }
+    let settings = trial.proposal.entries().into_iter().map(|(key, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("--map {}", shell_word(&format!("{key}={text}")))
+    });
     let rate = if trial.single_currency().is_some() { "1" } else { "RATE" };
-    words.extend(trial.currencies.iter().map(|code| format!("--rate {code}={rate}")));
-    words.push(shell_word(&file.display().to_string()));
-    words.join(" ")
+    let rates = trial.currencies.iter().map(|code| format!("--rate {code}={rate}"));
+    let file = shell_word(&file.display().to_string());
+    let words = models.into_iter().chain(flags.iter().cloned()).chain(settings).chain(rates);
+    let words = words.chain([file]);
+    format!("tenure replay {}", words.collect::<Vec<_>>().join(" "))
 }

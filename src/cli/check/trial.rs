@@ -1,8 +1,10 @@
 //! Tries proposed mappings on the sample: none is printed that reads less than the given one.
 
+use std::collections::BTreeSet;
+
 use crate::event::{CurrencyRates, Decoder, Quantity, RejectReason};
-use crate::files::{FileSample, SampleReading};
-use crate::sample::Proposal;
+use crate::files::{self, FileSample, SampleReading};
+use crate::sample::{Profile, Proposal, is_of_values};
 
 /// A proposal and what it reads.
 pub(super) struct Trial {
@@ -29,29 +31,51 @@ impl Trial {
     ) -> Option<Trial> {
         // A proposal without a required field reads nothing, but has a question.
         let reading = sample.decode(&decoder(money)).unwrap_or_default();
-        let unknown = reading.observed.details.get(&RejectReason::UnknownCurrency);
-        let Some(unknown) = unknown else {
+        let Some(unknown) = reading.observed.details.get(&RejectReason::UnknownCurrency) else {
             return Some(Trial { proposal, reading, currencies: Vec::new() });
         };
         let codes = unknown.by_frequency().into_iter().map(|(code, _)| code.to_uppercase());
-        let mut currencies: Vec<String> =
+        let codes: BTreeSet<String> =
             codes.filter(|code| CurrencyRates::is_currency_code(code)).collect();
-        currencies.sort();
-        currencies.dedup();
         let mut money = money.clone();
-        for code in &currencies {
-            money.rates.insert(code.clone(), Quantity::from_whole(1));
-        }
+        money.rates.extend(codes.iter().map(|code| (code.clone(), Quantity::from_whole(1))));
         let reading = sample.decode(&decoder(&money)).ok()?;
-        Some(Trial { proposal, reading, currencies })
+        Some(Trial { proposal, reading, currencies: codes.into_iter().collect() })
     }
 
     /// Whether all events of the sample are in this one foreign currency.
     pub(super) fn single_currency(&self) -> Option<&str> {
-        match self.currencies.as_slice() {
-            [one] => Some(one),
-            _ => None,
-        }
+        self.currencies.first().filter(|_| self.currencies.len() == 1).map(String::as_str)
+    }
+
+    fn score(&self) -> Score {
+        score(&self.reading)
+    }
+}
+
+/// A sample, read in one form of the file.
+pub(super) struct Attempt {
+    pub(super) sample: FileSample,
+    pub(super) decoder: Decoder,
+    /// With the given mapping, or why it does not fit the file.
+    pub(super) reading: Result<SampleReading, files::Error>,
+    pub(super) profile: Profile,
+    /// A better mapping, if there is any.
+    pub(super) best: Option<Trial>,
+}
+
+impl Attempt {
+    pub(super) fn is_anything_read(&self) -> bool {
+        self.reading.as_ref().is_ok_and(|reading| reading.read() > 0)
+    }
+
+    pub(super) fn is_good(&self) -> bool {
+        self.best.as_ref().is_some_and(|best| best.proposal.questions.is_empty())
+    }
+
+    /// Whether the header has values instead of names.
+    pub(super) fn has_values_as_names(&self) -> bool {
+        self.sample.names().is_some_and(|names| is_of_values(names.iter().map(String::as_str)))
     }
 }
 
@@ -61,10 +85,6 @@ pub(super) fn best(trials: impl Iterator<Item = Trial>, given: Score) -> Option<
     let is_useful = |trial: &Trial| {
         if trial.proposal.questions.is_empty() { trial.reading.read() > 0 } else { given.0 == 0 }
     };
-    let good = trials.filter(|trial| score(&trial.reading) >= given && is_useful(trial));
-    good.reduce(
-        |best, other| {
-            if score(&other.reading) > score(&best.reading) { other } else { best }
-        },
-    )
+    let good = trials.filter(|trial| trial.score() >= given && is_useful(trial));
+    good.reduce(|best, other| if other.score() > best.score() { other } else { best })
 }

@@ -1,7 +1,6 @@
 //! The outputs of a replay: transitions, dead letters and the final summary.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -200,18 +199,13 @@ fn header_value<'r>(rejection: &'r Rejection, name: &str) -> Option<Option<&'r [
 
 /// A rejected row without loss: as text, or as hexadecimal if it is not UTF-8.
 fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> serde_json::Value {
-    let mut letter = json!({
-        "reason": rejection.reason.code(),
-        "file": files[position.input as usize],
-        "line": position.line(),
-    });
-    if position.record_of_line() > 1 {
-        letter["record"] = position.record_of_line().into();
-    }
+    let mut letter = json!({ "reason": rejection.reason.code() });
+    cloudevent::add_file_position(&mut letter, &files[position.input as usize], position);
     match rejection.value.as_deref().map(std::str::from_utf8) {
         Some(Ok(text)) => letter["value"] = text.into(),
         Some(Err(_)) => {
-            letter["value_hex"] = hex(rejection.value.as_deref().unwrap_or_default()).into()
+            letter["value_hex"] =
+                cloudevent::hex(rejection.value.as_deref().unwrap_or_default()).into()
         }
         None => {}
     }
@@ -219,11 +213,4 @@ fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> s
         letter["cut"] = true.into();
     }
     letter
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }

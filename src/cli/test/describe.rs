@@ -1,12 +1,10 @@
-//! The rows of a test's timeline as text.
+//! The events and transitions of a test in words.
 
 use serde_json::{Map, Value as Json};
 
-use crate::authoring::model_test::{
-    ActualTransition, EventRow, ExpectationField, TimelineRow, format_instant,
-};
+use crate::authoring::model_test::{EventRow, TimelineRow, format_instant};
 use crate::event::EventTime;
-use crate::model::{DEFAULT_CUSTOMER, Expectation};
+use crate::model::{DEFAULT_CUSTOMER, TestTransition};
 
 pub(super) fn cause_phrase(cause: &str) -> String {
     let article = if cause.starts_with('e') { "an" } else { "a" };
@@ -39,64 +37,38 @@ pub(super) fn file_line(row: &TimelineRow) -> Option<usize> {
     }
 }
 
-/// An expectation without its instant.
-pub(super) fn expected(expected: &Expectation) -> String {
-    let from = expected.from.as_ref().map(|from| format!("{from} -> "));
-    let cause = expected.cause.as_deref().map(|cause| format!(", {}", cause_phrase(cause)));
-    let name = expected.transition.as_ref().map(|name| format!(", {name}"));
-    let parts = [from, Some(expected.to.clone()), cause, name];
-    customer_prefix(&expected.customer) + &parts.map(Option::unwrap_or_default).concat()
-}
-
-/// The actual transition without its instant. Cause and name are shown only where they are not as expected.
-pub(super) fn happened(row: &TimelineRow, actual: &ActualTransition) -> String {
-    let ActualTransition { customer, from, to, cause, transition, .. } = actual;
-    let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
-    let is_named = *transition != format!("{from}->{to}") && transition != cause;
-    let is_shown = |field| match row {
-        TimelineRow::Matched(.., fields) => fields.contains(&field),
-        TimelineRow::Unexpected(_) => field == ExpectationField::Cause || is_named,
-        TimelineRow::Missing { .. } | TimelineRow::Event(_) | TimelineRow::End(..) => false,
-    };
-    if is_shown(ExpectationField::Cause) {
-        text += &format!(", {}", cause_phrase(cause));
-    }
-    if is_shown(ExpectationField::Transition) {
-        text += &format!(", {transition}");
-    }
+/// A transition without its instant; its cause and name where they are shown.
+pub(super) fn transition(transition: &TestTransition, shows: impl Fn(&str) -> bool) -> String {
+    let TestTransition { customer, from, to, cause, transition: name, .. } = transition;
+    let cause = cause.as_deref().filter(|_| shows("cause"));
+    let name = name.as_deref().filter(|_| shows("transition"));
+    let mut text = customer_prefix(customer);
+    text.extend(from.iter().map(|from| format!("{from} -> ")));
+    text += to;
+    text.extend(cause.map(|cause| format!(", {}", cause_phrase(cause))));
+    text.extend(name.map(|name| format!(", {name}")));
     text
 }
 
 /// An event without its instant.
 pub(super) fn event(row: &EventRow) -> String {
-    let json: Json = serde_json::from_str(&row.event.json).unwrap_or_default();
-    let empty = Map::new();
-    let event = json.as_object().unwrap_or(&empty);
-    let mut parts = Vec::new();
-    for (key, value) in event {
+    let event: Map<String, Json> = serde_json::from_str(&row.event.json).unwrap_or_default();
+    let named = |(key, value): (&String, &Json)| format!("{key} {}", plain_text(value));
+    let mut parts = vec![event.get("type").map(plain_text).unwrap_or_default()];
+    for (key, value) in &event {
         match (key.as_str(), value) {
             ("type" | "time" | "customer_id", _) => {}
-            ("properties", Json::Object(properties)) => {
-                parts.extend(
-                    properties.iter().map(|(key, value)| format!("{key} {}", plain_text(value))),
-                );
-            }
-            _ => parts.push(format!("{key} {}", plain_text(value))),
+            ("properties", Json::Object(properties)) => parts.extend(properties.iter().map(named)),
+            _ => parts.push(named((key, value))),
         }
     }
-    let arrives = row.event.arrives;
-    parts.extend(arrives.map(|arrives| format!("arrives {}", instant_text(arrives))));
+    parts.extend(row.event.arrives.map(|at| format!("arrives {}", instant_text(at))));
     parts.extend(row.is_after_end.then(|| "after the end".to_owned()));
-    let event_type = event.get("type").map(plain_text).unwrap_or_default();
-    let parts = [vec![event_type], parts].concat();
     customer_prefix(&row.customer()) + &parts.join(", ")
 }
 
 fn plain_text(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn customer_prefix(customer: &str) -> String {

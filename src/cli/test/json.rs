@@ -3,11 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::report::{self, UpdatedTests};
-use crate::authoring::model_test::{
-    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult, format_instant,
-};
+use crate::authoring::model_test::{TestOutcome, TimelineRow, UpdateResult, format_instant};
 use crate::event::RejectReason;
-use crate::model::Expectation;
+use crate::model::{EXPECT_KEYS, TestTransition};
 
 pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
     let mut json = json!({
@@ -35,74 +33,40 @@ pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
 }
 
 fn row(row: &TimelineRow) -> Json {
-    match row {
-        TimelineRow::Event(row) => event(row),
-        TimelineRow::Matched(expected, actual, fields) if fields.is_empty() => json!({
-            "row": "same",
-            "expected": expectation(expected),
-            "happened": transition(actual),
+    let mut json = match row {
+        TimelineRow::Event(row) => json!({
+            "row": "event",
+            "line": row.event.location.line,
+            "event": serde_json::from_str::<Json>(&row.event.json).unwrap_or_default(),
+            "arrives": row.event.arrives.map(format_instant),
+            "after_the_end": row.is_after_end,
+            "rejected": row.rejected.map(RejectReason::code),
         }),
-        TimelineRow::Matched(expected, actual, fields) => json!({
-            "row": "different",
-            "in": fields.iter().map(|field| field.key()).collect::<Json>(),
-            "expected": expectation(expected),
-            "happened": transition(actual),
-        }),
-        TimelineRow::Missing { expected, actual, later } => json!({
-            "row": "missing",
-            "expected": expectation(expected),
-            "stage": actual.is_known.then_some(&actual.stage),
-            "since": actual.since.map(format_instant),
-            "would_come": later.as_ref().map(transition),
-        }),
-        TimelineRow::Unexpected(actual) => json!({
-            "row": "unexpected",
-            "happened": transition(actual),
-        }),
-        TimelineRow::End(until, stated) => json!({
-            "row": "end",
-            "at": until.to_string(),
-            "stated": stated,
-        }),
+        TimelineRow::Matched(.., differences) if differences.is_empty() => json!({ "row": "same" }),
+        TimelineRow::Matched(.., differences) => json!({ "row": "different", "in": differences }),
+        TimelineRow::Missing { .. } => json!({ "row": "missing" }),
+        TimelineRow::Unexpected(_) => json!({ "row": "unexpected" }),
+        TimelineRow::End(until, stated) => {
+            json!({ "row": "end", "at": until.to_string(), "stated": stated })
+        }
+    };
+    if let Some(expected) = row.expected() {
+        let line = ("line".to_owned(), expected.location.line.into());
+        json["expected"] = [line].into_iter().chain(transition(expected)).collect();
     }
-}
-
-fn event(row: &EventRow) -> Json {
-    json!({
-        "row": "event",
-        "line": row.event.location.line,
-        "event": serde_json::from_str::<Json>(&row.event.json).unwrap_or_default(),
-        "arrives": row.event.arrives.map(format_instant),
-        "after_the_end": row.is_after_end,
-        "rejected": row.rejected.map(RejectReason::code),
-    })
-}
-
-/// The expectation without the keys that the file leaves out.
-fn expectation(expected: &Expectation) -> Json {
-    let mut json = Map::new();
-    json.insert("line".to_owned(), expected.location.line.into());
-    let entries = [
-        ("at", Some(format_instant(expected.at))),
-        ("customer", Some(expected.customer.clone())),
-        ("from", expected.from.clone()),
-        ("to", Some(expected.to.clone())),
-        ("cause", expected.cause.clone()),
-        ("transition", expected.transition.clone()),
-    ];
-    for (key, value) in entries {
-        json.extend(value.map(|value| (key.to_owned(), value.into())));
+    if let Some(actual) = row.happened() {
+        json["happened"] = transition(actual).into();
     }
-    Json::Object(json)
+    if let TimelineRow::Missing { stage, since, later, .. } = row {
+        json["stage"] = stage.clone().into();
+        json["since"] = since.map(format_instant).into();
+        json["would_come"] = later.as_ref().map(transition).into();
+    }
+    json
 }
 
-fn transition(actual: &ActualTransition) -> Json {
-    json!({
-        "at": format_instant(actual.at),
-        "customer": actual.customer,
-        "from": actual.from,
-        "to": actual.to,
-        "cause": actual.cause,
-        "transition": actual.transition,
-    })
+/// A transition, without the keys that the file leaves out.
+fn transition(transition: &TestTransition) -> Map<String, Json> {
+    let keys = EXPECT_KEYS.into_iter();
+    keys.filter_map(|key| Some((key.to_owned(), transition.value(key)?.into()))).collect()
 }

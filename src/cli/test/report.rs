@@ -5,11 +5,10 @@ use std::io::{self, Write};
 
 use super::{describe, sentence, table};
 use crate::authoring::model_test::{
-    ActualTransition, DroppedComment, TestId, TestOutcome, TimelineRow, UpdateError, UpdateResult,
-    format_instant,
+    DroppedComment, TestId, TestOutcome, TimelineRow, UpdateError, UpdateResult, format_instant,
 };
 use crate::event::EventTime;
-use crate::model::sanitize_for_terminal;
+use crate::model::{TestTransition, sanitize_for_terminal};
 
 /// The tests that were to be updated: each with its outcome before, and the result.
 pub(super) type UpdatedTests = BTreeMap<TestId, (TestOutcome, UpdateResult)>;
@@ -24,49 +23,47 @@ pub(super) fn print(
 ) -> io::Result<()> {
     let (mut passed, mut updated_count, mut failed) = (0, 0, 0);
     for outcome in outcomes {
-        match updated.get(&outcome.id) {
+        let refusal = match updated.get(&outcome.id) {
             Some((before, UpdateResult::Updated(dropped))) => {
                 updated_count += 1;
-                print_heading(out, "UPDATED", outcome, true)?;
-                for line in changes(before, outcome) {
-                    writeln!(out, "        {}", sanitize_for_terminal(&line))?;
-                }
-                for DroppedComment { line, text } in dropped {
-                    let text = sanitize_for_terminal(text);
-                    writeln!(out, "        dropped  former line {line}: {text}")?;
-                }
+                print_update(out, before, outcome, dropped)?;
+                continue;
             }
-            Some((_, UpdateResult::Unchanged(refusal))) => {
-                failed += 1;
-                print_failure(out, outcome, Some(refusal))?;
-            }
-            None if outcome.passed() => {
-                passed += 1;
-                print_heading(out, "ok", outcome, false)?;
-            }
-            None => {
-                failed += 1;
-                print_failure(out, outcome, None)?;
-            }
+            Some((_, UpdateResult::Unchanged(refusal))) => Some(refusal),
+            None => None,
+        };
+        if outcome.passed() {
+            passed += 1;
+            print_heading(out, "ok", outcome)?;
+        } else {
+            failed += 1;
+            print_failure(out, outcome, refusal)?;
         }
     }
-    if updated.is_empty() {
-        writeln!(out, "{passed} passed, {failed} failed")
-    } else {
-        writeln!(out, "{passed} passed, {updated_count} updated, {failed} failed")
-    }
+    let updated_count = (!updated.is_empty()).then(|| format!(" {updated_count} updated,"));
+    writeln!(out, "{passed} passed,{} {failed} failed", updated_count.unwrap_or_default())
 }
 
-fn print_heading(
-    out: &mut impl Write,
-    mark: &str,
-    outcome: &TestOutcome,
-    with_location: bool,
-) -> io::Result<()> {
+fn print_heading(out: &mut impl Write, mark: &str, outcome: &TestOutcome) -> io::Result<()> {
     let TestOutcome { model, name, file, .. } = outcome;
     writeln!(out, "{mark:<8}{model}: {}", sanitize_for_terminal(name))?;
-    if with_location {
+    if mark != "ok" {
         writeln!(out, "        {}:{}", sanitize_for_terminal(file), outcome.location.line)?;
+    }
+    Ok(())
+}
+
+fn print_update(
+    out: &mut impl Write,
+    before: &TestOutcome,
+    after: &TestOutcome,
+    dropped: &[DroppedComment],
+) -> io::Result<()> {
+    print_heading(out, "UPDATED", after)?;
+    let dropped = dropped.iter();
+    let dropped = dropped.map(|it| format!("dropped  former line {}: {}", it.line, it.text));
+    for line in changes(before, after).into_iter().chain(dropped) {
+        writeln!(out, "        {}", sanitize_for_terminal(&line))?;
     }
     Ok(())
 }
@@ -76,12 +73,8 @@ fn print_failure(
     outcome: &TestOutcome,
     refusal: Option<&UpdateError>,
 ) -> io::Result<()> {
-    print_heading(out, "FAILED", outcome, true)?;
-    writeln!(out)?;
-    for line in table::lines(&outcome.rows) {
-        writeln!(out, "{line}")?;
-    }
-    writeln!(out)?;
+    print_heading(out, "FAILED", outcome)?;
+    writeln!(out, "\n{}\n", table::lines(&outcome.rows).join("\n"))?;
     let sentences = sentences(outcome);
     for sentence in sentences.iter().take(SENTENCES_MAX) {
         writeln!(out, "  {}", sanitize_for_terminal(sentence))?;
@@ -91,8 +84,11 @@ fn print_failure(
     }
     if let Some(UpdateError { location, message }) = refusal {
         let file = sanitize_for_terminal(&outcome.file);
-        writeln!(out, "  not updated: {}", sanitize_for_terminal(message))?;
-        writeln!(out, "  --> {file}:{}:{}", location.line, location.column)?;
+        writeln!(
+            out,
+            "  not updated: {message}\n  --> {file}:{}:{}",
+            location.line, location.column
+        )?;
     }
     writeln!(out)
 }
@@ -104,36 +100,31 @@ pub(super) fn sentences(outcome: &TestOutcome) -> Vec<String> {
         _ => None,
     });
     let until = end.unwrap_or(EventTime::MAX);
-    let rows = outcome.rows.iter();
-    rows.filter_map(|row| sentence::describe(row, until)).collect()
+    outcome.rows.iter().filter_map(|row| sentence::describe(row, until)).collect()
 }
 
 /// The changes of a test's expectations, with line numbers of the new file.
 pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> {
-    let line = |row: &TimelineRow| {
-        let same = |it: &&TimelineRow| it.happened() == row.happened();
-        let mut transitions = after.rows.iter().filter(|it| it.happened().is_some());
-        transitions.find(same).and_then(describe::file_line).unwrap_or_default()
-    };
-    let change = |row: &TimelineRow| match row {
-        TimelineRow::Event(_) | TimelineRow::End(..) => None,
-        TimelineRow::Matched(.., fields) if fields.is_empty() => None,
-        TimelineRow::Missing { expected, .. } => {
-            Some(format!("removed  {} at {}", expected.to, format_instant(expected.at)))
-        }
-        TimelineRow::Unexpected(ActualTransition { to, at, .. }) => {
-            let line = line(row);
-            Some(format!("added    line {line}: {to} at {}", format_instant(*at)))
-        }
-        TimelineRow::Matched(expected, actual, fields) => {
-            let changes = fields.iter().map(|field| {
-                let old = field.expected_value(expected).unwrap_or_default();
-                let new = field.actual_value(actual);
-                format!("{} {old} -> {new}", field.key())
-            });
-            let changes: Vec<String> = changes.collect();
-            let line = line(row);
-            Some(format!("changed  line {line}: {}, {}", expected.to, changes.join(", ")))
+    let change = |row: &TimelineRow| {
+        let same = |it: &&TimelineRow| it.happened().is_some() && it.happened() == row.happened();
+        let line = after.rows.iter().find(same).and_then(describe::file_line).unwrap_or_default();
+        match row {
+            TimelineRow::Missing { expected, .. } => {
+                Some(format!("removed  {} at {}", expected.to, format_instant(expected.at)))
+            }
+            TimelineRow::Unexpected(actual) => {
+                let at = format_instant(actual.at);
+                Some(format!("added    line {line}: {} at {at}", actual.to))
+            }
+            TimelineRow::Matched(expected, actual, differences) if row.is_failure() => {
+                let value = |it: &TestTransition, key| it.value(key).unwrap_or_default();
+                let changes = differences
+                    .iter()
+                    .map(|key| format!("{key} {} -> {}", value(expected, key), value(actual, key)));
+                let changes: Vec<String> = changes.collect();
+                Some(format!("changed  line {line}: {}, {}", expected.to, changes.join(", ")))
+            }
+            TimelineRow::Event(_) | TimelineRow::Matched(..) | TimelineRow::End(..) => None,
         }
     };
     before.rows.iter().filter_map(change).collect()

@@ -1,9 +1,10 @@
 //! The timeline of a failed test as a table: expected and actual transitions side by side.
 
+use std::iter;
+
 use super::describe;
-use crate::authoring::model_test::{ExpectationField, TimelineRow};
-use crate::event::EventTime;
-use crate::model::sanitize_for_terminal;
+use crate::authoring::model_test::TimelineRow;
+use crate::model::{TestTransition, sanitize_for_terminal};
 
 /// The assumed width of the terminal.
 const WIDTH: usize = 100;
@@ -14,111 +15,134 @@ const ROWS_MAX: usize = 40;
 /// The rows that are shown before and after a failure, then.
 const CONTEXT_ROWS: usize = 5;
 
+#[derive(Default)]
 struct TableRow {
     line: String,
     mark: String,
-    content: RowContent,
-}
-
-enum RowContent {
     /// Expected and actual, each an instant and a text.
-    Sides([Option<(String, String)>; 2]),
-    /// A text across both sides.
-    Across(String),
+    cells: [Option<(String, String)>; 2],
+    /// A text across both sides instead.
+    across: String,
 }
 
 pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
-    let mut table: Vec<TableRow> = Vec::new();
-    let mut left_out = 0;
-    let has_missing = rows.iter().any(|row| matches!(row, TimelineRow::Missing { .. }));
-    for (at, row) in rows.iter().enumerate() {
-        // The end is of interest only with missing transitions, or rows after a stated end.
-        if let TimelineRow::End(_, stated) = row
-            && !has_missing
-            && (!stated || at + 1 == rows.len())
-        {
-            continue;
-        }
-        let around = &rows[at.saturating_sub(CONTEXT_ROWS)..rows.len().min(at + CONTEXT_ROWS + 1)];
-        if rows.len() > ROWS_MAX && !around.iter().any(TimelineRow::is_failure) {
-            left_out += 1;
-            continue;
-        }
-        table.extend(omitted_rows(left_out));
-        left_out = 0;
-        table.push(table_row(row));
+    let table = table_rows(rows);
+    let line_width = table.iter().map(|row| width(&row.line)).fold("line".len(), usize::max);
+    let mark_width = table.iter().map(|row| width(&row.mark)).fold(0, usize::max);
+    let margin_width = line_width + mark_width + 6;
+    let sides = side_widths(&table, WIDTH.saturating_sub(margin_width + 2));
+    let mut lines = Vec::new();
+    if let Some([left, _]) = sides {
+        let margin = format!("  {:<width$}", "line", width = margin_width - 2);
+        lines.push(format!("{margin}{:<width$}  happened", "expected", width = left.width));
     }
-    table.extend(omitted_rows(left_out));
-    side_by_side(&table).unwrap_or_else(|| stacked(&table))
+    for row in &table {
+        let content = match sides {
+            _ if !row.across.is_empty() => {
+                vec![truncate(&row.across, WIDTH.saturating_sub(margin_width))]
+            }
+            Some(sides) => side_by_side(row, sides),
+            None => stacked(row),
+        };
+        let margin = format!("  {:>line_width$}  {:<mark_width$}  ", row.line, row.mark);
+        let margins = iter::once(margin).chain(iter::repeat(" ".repeat(margin_width)));
+        lines.extend(margins.zip(content).map(|(margin, text)| margin + &text));
+    }
+    lines
 }
 
-fn omitted_rows(left_out: usize) -> Option<TableRow> {
-    let text = format!("... {left_out} rows in which nothing is wrong ...");
-    (left_out > 0).then(|| across(String::new(), "", text))
-}
-
-fn across(line: String, mark: &str, text: String) -> TableRow {
-    TableRow { line, mark: mark.to_owned(), content: RowContent::Across(text) }
+fn table_rows(rows: &[TimelineRow]) -> Vec<TableRow> {
+    let has_missing = rows.iter().any(|row| matches!(row, TimelineRow::Missing { .. }));
+    let is_of_interest = |(at, row): &(usize, &TimelineRow)| match row {
+        // The end is, only with missing transitions, or rows after a stated end.
+        TimelineRow::End(_, stated) => has_missing || *stated && at + 1 < rows.len(),
+        _ => true,
+    };
+    let with_context = |(at, row): (usize, _)| {
+        let around = &rows[at.saturating_sub(CONTEXT_ROWS)..rows.len().min(at + CONTEXT_ROWS + 1)];
+        (rows.len() <= ROWS_MAX || around.iter().any(TimelineRow::is_failure), row)
+    };
+    let shown: Vec<(bool, &TimelineRow)> =
+        rows.iter().enumerate().filter(is_of_interest).map(with_context).collect();
+    let chunks = shown.chunk_by(|(a, _), (b, _)| a == b);
+    let table = chunks.flat_map(|chunk| match chunk[0] {
+        (true, _) => chunk.iter().map(|(_, row)| table_row(row)).collect(),
+        (false, _) => {
+            let across = format!("... {} rows in which nothing is wrong ...", chunk.len());
+            vec![TableRow { across, ..TableRow::default() }]
+        }
+    });
+    table.collect()
 }
 
 fn table_row(row: &TimelineRow) -> TableRow {
-    let line = describe::file_line(row).map(|line| line.to_string());
-    let line = line.unwrap_or_default();
-    let mark = match row {
-        TimelineRow::Event(row) => {
-            let mark = if row.rejected.is_some() { "REJECTED" } else { "event" };
-            let at = describe::instant_text(row.event.at);
-            let text = format!("{at}  {}", describe::event(row));
-            return across(line, mark, sanitize_for_terminal(&text));
+    let cell = |transition: &TestTransition, shows: &dyn Fn(&str) -> bool| {
+        let text = sanitize_for_terminal(&describe::transition(transition, shows));
+        Some((describe::instant_text(transition.at), text))
+    };
+    let expected = row.expected().and_then(|expected| cell(expected, &|_| true));
+    let (mark, actual, across) = match row {
+        TimelineRow::Event(event) => {
+            let mark = if event.rejected.is_some() { "REJECTED" } else { "event" };
+            let at = describe::instant_text(event.event.at);
+            (mark.to_owned(), None, format!("{at}  {}", describe::event(event)))
         }
         TimelineRow::End(until, stated) => {
             let why = if *stated { "`until`" } else { "the last `at`" };
-            let text = format!("{}  {why}: the test ends here", describe::end_text(*until));
-            return across(line, "end", text);
+            let at = describe::end_text(*until);
+            ("end".to_owned(), None, format!("{at}  {why}: the test ends here"))
         }
-        TimelineRow::Matched(.., fields) if fields.is_empty() => "same".to_owned(),
-        TimelineRow::Matched(.., fields) => difference_mark(fields),
-        TimelineRow::Missing { .. } => "MISSING".to_owned(),
-        TimelineRow::Unexpected(_) => "EXTRA".to_owned(),
+        TimelineRow::Matched(_, actual, differences) => {
+            let differs = |key: &str| differences.contains(&key);
+            (match_mark(differences), cell(actual, &differs), String::new())
+        }
+        TimelineRow::Missing { .. } => ("MISSING".to_owned(), None, String::new()),
+        TimelineRow::Unexpected(actual) => {
+            let shows = |key: &str| key == "cause" || is_named(actual);
+            ("EXTRA".to_owned(), cell(actual, &shows), String::new())
+        }
     };
-    let side =
-        |at: EventTime, text: String| (describe::instant_text(at), sanitize_for_terminal(&text));
-    let expected = row.expected();
-    let expected = expected.map(|it| side(it.at, describe::expected(it)));
-    let actual = row.happened();
-    let actual = actual.map(|it| side(it.at, describe::happened(row, it)));
-    TableRow { line, mark, content: RowContent::Sides([expected, actual]) }
+    let line = describe::file_line(row).map(|line| line.to_string()).unwrap_or_default();
+    let across = sanitize_for_terminal(&across);
+    TableRow { line, mark, cells: [expected, actual], across }
 }
 
-fn difference_mark(fields: &[ExpectationField]) -> String {
-    let names = fields.iter().map(|field| match field {
-        ExpectationField::At => "TIME",
-        ExpectationField::To => "STAGE",
-        ExpectationField::From => "FROM",
-        ExpectationField::Cause => "CAUSE",
-        ExpectationField::Transition => "NAME",
+/// Whether the transition has a name of its own.
+fn is_named(actual: &TestTransition) -> bool {
+    let default = actual.from.as_ref().map(|from| format!("{from}->{}", actual.to));
+    actual.transition != default && actual.transition != actual.cause
+}
+
+fn match_mark(differences: &[&str]) -> String {
+    let names = differences.iter().map(|key| match *key {
+        "at" => "TIME".to_owned(),
+        "to" => "STAGE".to_owned(),
+        "transition" => "NAME".to_owned(),
+        other => other.to_uppercase(),
     });
-    format!("OTHER {}", names.collect::<Vec<_>>().join(", "))
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "same".to_owned() } else { format!("OTHER {}", names.join(", ")) }
 }
 
 fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The columns of line and mark of a row, and their width.
-fn margin(rows: &[TableRow]) -> (impl Fn(&TableRow) -> String, usize) {
-    let line = rows.iter().map(|row| width(&row.line)).max().unwrap_or(0).max("line".len());
-    let mark = rows.iter().map(|row| width(&row.mark)).max().unwrap_or(0);
-    let margin = move |row: &TableRow| format!("  {:>line$}  {:<mark$}  ", row.line, row.mark);
-    (margin, line + mark + 6)
+#[derive(Clone, Copy)]
+struct SideWidth {
+    /// The width of its instants, with the space after them.
+    indent: usize,
+    width: usize,
 }
 
-/// Both sides next to each other, with long texts wrapped; `None` if a word does not fit.
-fn side_by_side(rows: &[TableRow]) -> Option<Vec<String>> {
-    let (margin, margin_width) = margin(rows);
-    let sides = [0, 1].map(|side| SideWidths::measure(rows, side));
-    let room = WIDTH.saturating_sub(margin_width + 2);
-    let natural = sides.map(|side| (side.at + 2 + side.text).max(SIDE_MIN));
+/// The widths of the sides within `room`; `None` if a word does not fit.
+fn side_widths(rows: &[TableRow], room: usize) -> Option<[SideWidth; 2]> {
+    let cells = |side: usize| rows.iter().filter_map(move |row| row.cells[side].as_ref());
+    let indents = [0, 1].map(|side| cells(side).map(|(at, _)| width(at)).fold(0, usize::max) + 2);
+    let natural = [0, 1].map(|side| {
+        let text = cells(side).map(|(_, text)| width(text)).fold(0, usize::max);
+        (indents[side] + text).max(SIDE_MIN)
+    });
     let half = room / 2;
     let widths = match natural {
         [left, right] if left + right <= room => [left, right],
@@ -126,99 +150,50 @@ fn side_by_side(rows: &[TableRow]) -> Option<Vec<String>> {
         [_, right] if right <= half => [room - right, right],
         _ => [half, half],
     };
-    if (0..2).any(|side| sides[side].at + 2 + sides[side].word > widths[side]) {
-        return None;
-    }
-    let left = widths[0];
-    let indent = " ".repeat(margin_width - 6);
-    let mut lines = vec![format!("  line{indent}{:<left$}  happened", "expected")];
-    for row in rows {
-        let mut margin = margin(row);
-        let wrapped = match &row.content {
-            RowContent::Across(text) => {
-                lines.push(margin + &truncate(text, WIDTH - margin_width));
-                continue;
-            }
-            RowContent::Sides(cells) => {
-                [0, 1].map(|side| sides[side].wrap(cells[side].as_ref(), widths[side]))
-            }
-        };
-        for at in 0..wrapped[0].len().max(wrapped[1].len()) {
-            let [expected, actual] = [0, 1].map(|side| wrapped[side].get(at).map_or("", |it| it));
-            let line = format!("{margin}{expected:<left$}  {actual}");
-            lines.push(line.trim_end().to_owned());
-            margin = " ".repeat(margin_width);
-        }
-    }
-    Some(lines)
+    let fits = |side: usize| {
+        let mut words = cells(side).flat_map(|(_, text)| text.split(' '));
+        words.all(|word| indents[side] + width(word) <= widths[side])
+    };
+    let sides = [0, 1].map(|side| SideWidth { indent: indents[side], width: widths[side] });
+    (fits(0) && fits(1)).then_some(sides)
 }
 
-/// The maximum widths of one side's instants, texts, and single words.
-#[derive(Clone, Copy)]
-struct SideWidths {
-    at: usize,
-    text: usize,
-    word: usize,
+/// Both sides next to each other, with long texts wrapped.
+fn side_by_side(row: &TableRow, sides: [SideWidth; 2]) -> Vec<String> {
+    let [left, right] = [0, 1].map(|side| wrap(row.cells[side].as_ref(), sides[side]));
+    let line = |at: usize| {
+        let [left, right] = [&left, &right].map(|lines| lines.get(at).map_or("", String::as_str));
+        format!("{left:<width$}  {right}", width = sides[0].width).trim_end().to_owned()
+    };
+    (0..left.len().max(right.len())).map(line).collect()
 }
 
-impl SideWidths {
-    fn measure(rows: &[TableRow], side: usize) -> SideWidths {
-        let cells = rows.iter().filter_map(|row| match &row.content {
-            RowContent::Sides(cells) => cells[side].as_ref(),
-            RowContent::Across(_) => None,
-        });
-        let zero = SideWidths { at: 0, text: 0, word: 0 };
-        cells.fold(zero, |max, (at, text)| SideWidths {
-            at: max.at.max(width(at)),
-            text: max.text.max(width(text)),
-            word: text.split(' ').map(width).fold(max.word, usize::max),
-        })
-    }
-
-    /// The lines of a cell, with its instant in the first one.
-    fn wrap(self, cell: Option<&(String, String)>, width_max: usize) -> Vec<String> {
-        let Some((at, text)) = cell else {
-            return Vec::new();
-        };
-        let indent = self.at + 2;
-        let mut lines = vec![format!("{at:<indent$}")];
-        for word in text.split(' ') {
-            let used = lines.last().map_or(0, |line| width(line));
-            match lines.last_mut() {
-                Some(last) if used == indent => last.push_str(word),
-                Some(last) if used + 1 + width(word) <= width_max => {
-                    last.push(' ');
-                    last.push_str(word);
-                }
-                _ => lines.push(" ".repeat(indent) + word),
+/// The lines of a cell, with its instant in the first one.
+fn wrap(cell: Option<&(String, String)>, side: SideWidth) -> Vec<String> {
+    let Some((at, text)) = cell else { return Vec::new() };
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(last) if side.indent + width(last) + 1 + width(word) <= side.width => {
+                *last += " ";
+                *last += word;
             }
+            _ => lines.push(word.to_owned()),
         }
-        lines
     }
+    let instants = iter::once(at.as_str()).chain(iter::repeat(""));
+    instants
+        .zip(lines)
+        .map(|(at, line)| format!("{at:<indent$}{line}", indent = side.indent))
+        .collect()
 }
 
 /// The actual transition below the expected one, for long names.
-fn stacked(rows: &[TableRow]) -> Vec<String> {
-    let (margin, margin_width) = margin(rows);
-    let indent = " ".repeat(margin_width);
-    let mut lines = Vec::new();
-    for row in rows {
-        match &row.content {
-            RowContent::Across(text) => {
-                lines.push(margin(row) + &truncate(text, WIDTH.saturating_sub(margin_width)))
-            }
-            RowContent::Sides(cells) => {
-                let mut before = margin(row);
-                for (cell, name) in cells.iter().zip(["expected", "happened"]) {
-                    if let Some((at, text)) = cell {
-                        lines.push(format!("{before}{name}  {at}  {text}"));
-                        before.clone_from(&indent);
-                    }
-                }
-            }
-        }
-    }
-    lines
+fn stacked(row: &TableRow) -> Vec<String> {
+    let named = row.cells.iter().zip(["expected", "happened"]);
+    named
+        .filter_map(|(cell, name)| cell.as_ref().map(|(at, text)| format!("{name}  {at}  {text}")))
+        .collect()
 }
 
 fn truncate(text: &str, width_max: usize) -> String {

@@ -44,7 +44,6 @@ pub struct TakenTransition {
     /// The condition with its values; for a correction, at the instant of the retracted transition with the facts
     /// known at the correction.
     pub condition: EvaluatedCondition,
-    /// The retracted transition.
     pub corrects: Option<RetractedTransition>,
 }
 

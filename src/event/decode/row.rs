@@ -99,7 +99,7 @@ impl Decoder {
     }
 
     /// As [`Decoder::decode_row`], and adds to `observed` what was found and what could not be read.
-    pub fn decode_row_observed<'r>(
+    pub(crate) fn decode_row_observed<'r>(
         &self,
         columns: &Columns,
         cells: impl ExactSizeIterator<Item = &'r [u8]>,

@@ -27,7 +27,7 @@ const STEPS_MAX: usize = 16;
 
 impl Path {
     /// A path of keys alone, split at dots.
-    pub fn of_keys(text: &str) -> Path {
+    pub(crate) fn of_keys(text: &str) -> Path {
         match text {
             "" => Path(Vec::new()),
             _ => Path(text.split('.').map(|key| Step::Key(key.to_owned())).collect()),
@@ -81,6 +81,11 @@ impl Path {
             steps.extend(name.split('.').map(|key| Step::Key(key.to_owned())));
         }
         Path(steps)
+    }
+
+    /// Whether it does not lead into lists.
+    pub(crate) fn has_only_keys(&self) -> bool {
+        self.0.iter().all(|step| matches!(step, Step::Key(_)))
     }
 
     /// Whether it has a step `[key]`, which only the path of `properties` may have.

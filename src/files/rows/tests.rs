@@ -57,10 +57,14 @@ fn json_forms(orders: &[Order]) -> Vec<String> {
 
 /// A table with a header; `\"` or `""` inside quotes.
 fn table(orders: &[Order], delimiter: char, backslash: bool) -> String {
-    let quoted = |text: &str| match backslash {
-        true => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
-        false => format!("\"{}\"", text.replace('"', "\"\"")),
+    let escaped = |text: &str| {
+        if backslash {
+            text.replace('\\', "\\\\").replace('"', "\\\"")
+        } else {
+            text.replace('"', "\"\"")
+        }
     };
+    let quoted = |text: &str| format!("\"{}\"", escaped(text));
     let header = ["customer_id", "type", "time", "unread", "note"].join(&delimiter.to_string());
     orders.iter().fold(header, |mut table, (customer, time, note)| {
         let (customer, note) = (quoted(customer), quoted(note));

@@ -74,7 +74,7 @@ impl Feed {
     }
 
     /// Whether an error has ended this feed.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.get()
     }
 

@@ -67,7 +67,7 @@ impl Consumer {
     /// Reassigns a partition that librdkafka has stopped fetching; it is paused until it is started.
     /// Returns all reassigned partitions: under [`GroupProtocol::Classic`] librdkafka replaces an
     /// assignment only as a whole.
-    pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
+    pub(crate) fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
         let fail = |source| Error::from_request("reassigning a partition", source);
         let client = self.client()?;
         let protocol = client.context().config.group_protocol;

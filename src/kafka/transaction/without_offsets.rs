@@ -13,7 +13,10 @@ use crate::kafka::{Error, ProducerRecord};
 
 impl TransactionalProducer {
     /// Commits records without offsets, in one transaction. After `Err` they may be committed.
-    pub fn commit_without_offsets(&mut self, records: &[ProducerRecord]) -> Result<(), Error> {
+    pub(crate) fn commit_without_offsets(
+        &mut self,
+        records: &[ProducerRecord],
+    ) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }

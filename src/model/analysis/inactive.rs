@@ -45,10 +45,7 @@ pub(in super::super) fn inactive_truth(
 }
 
 fn fact_truth(fact: FactId, facts: &AnalyzedFacts) -> InactiveTruth {
-    match facts[fact].is_fixed() {
-        true => InactiveTruth::Unchanged,
-        false => InactiveTruth::NotTrue,
-    }
+    if facts[fact].is_fixed() { InactiveTruth::Unchanged } else { InactiveTruth::NotTrue }
 }
 
 fn comparison_truth(comparison: &Comparison, facts: &AnalyzedFacts) -> InactiveTruth {

@@ -95,7 +95,7 @@ impl Aggregate {
 
 impl FactDeclaration {
     /// The type of the fact's value; `None` where only the fact's use in conditions decides it.
-    pub fn value_type(&self) -> Option<ValueType> {
+    pub(crate) fn value_type(&self) -> Option<ValueType> {
         match (self.aggregate, &self.field) {
             (
                 Aggregate::Count

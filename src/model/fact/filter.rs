@@ -26,7 +26,7 @@ pub enum Filter<F> {
 
 impl<F> Filter<F> {
     /// The filter with each field replaced by `map(field, kind)`, where `kind` is how the filter reads the field.
-    pub fn map_fields<G>(&self, map: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
+    pub(crate) fn map_fields<G>(&self, map: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
         let mut all = |parts: &[Filter<F>]| parts.iter().map(|part| part.map_fields(map)).collect();
         match self {
             Filter::All(parts) => Filter::All(all(parts)),

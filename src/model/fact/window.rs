@@ -38,7 +38,7 @@ const HOURS_BEFORE_MAX: i64 = 31 * 24;
 
 impl Window {
     /// Up to 72 hours in whole hours, longer ones in whole days; `None` for any other length.
-    pub fn from_length(length: Millis) -> Option<Window> {
+    pub(crate) fn from_length(length: Millis) -> Option<Window> {
         let bucket =
             if length.0 <= HOURS_MAX * Millis::HOUR.0 { Bucket::Hour } else { Bucket::Day };
         let fits = length.0 > 0
@@ -52,7 +52,7 @@ impl Window {
     }
 
     /// The window as it was `shift` ago; `None` if `shift` is not whole buckets, or too far back.
-    pub fn shifted_back(self, shift: Millis) -> Option<Window> {
+    pub(crate) fn shifted_back(self, shift: Millis) -> Option<Window> {
         let length = self.bucket.length().0;
         let buckets = shift.0 / length;
         let max = match self.bucket {
@@ -64,7 +64,7 @@ impl Window {
     }
 
     /// The number of buckets, the current one included, that a slot must retain for the window.
-    pub fn retained_buckets(self) -> u32 {
+    pub(crate) fn retained_buckets(self) -> u32 {
         self.buckets + self.buckets_ago
     }
 }

@@ -4,13 +4,11 @@ use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::{EventTime, parse_end_instant, parse_instant};
 use crate::model::lower::StageNames;
-use crate::model::model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest};
+use crate::model::model_test::{DEFAULT_CUSTOMER, ModelTest, TestTransition};
 use crate::model::problem::Location;
 use crate::model::yaml::{YamlNode, YamlValue};
 
-/// The keys of a test.
 pub(crate) const TEST_KEYS: [&str; 4] = ["name", "events", "expect", "until"];
-/// The keys of an expected transition.
 pub(crate) const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
 /// The causes of a transition that a test can expect.
 pub(crate) const CAUSES: [&str; 3] = ["event", "timer", "correction"];
@@ -67,7 +65,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         stages: &StageNames<'_>,
-    ) -> Option<Expectation> {
+    ) -> Option<TestTransition> {
         let fields = self.read_fields(node, "an expected transition", &EXPECT_KEYS, &[])?;
         let at = self
             .required_field(&fields, "at", node.location)
@@ -82,7 +80,7 @@ impl ModelReader<'_> {
             .unwrap_or(DEFAULT_CUSTOMER);
         let cause = fields.get("cause").and_then(|node| self.read_cause(node));
         let transition = fields.get("transition").and_then(|node| self.read_text(node));
-        Some(Expectation {
+        Some(TestTransition {
             location: Location { width: 1, ..node.location },
             at: at?,
             customer: customer.to_owned(),

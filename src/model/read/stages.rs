@@ -10,7 +10,6 @@ use crate::model::problem::Location;
 use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, STAGES_MAX, StageId};
 
-/// The keys of a stage.
 pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
 
 impl ModelReader<'_> {

@@ -13,7 +13,6 @@ use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
 use crate::model::{FactId, StageId, TRANSITIONS_MAX};
 
-/// The keys of a transition.
 pub(crate) const TRANSITION_KEYS: [&str; 7] =
     ["from", "to", "when", "hold", "cooldown", "name", "description"];
 

@@ -14,18 +14,26 @@ pub struct FactAccessor {
 /// The source of a fact's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
-    /// A number.
     Number(SlotId),
     /// `sum / count`.
-    Mean { sum: SlotId, count: SlotId },
+    Mean {
+        sum: SlotId,
+        count: SlotId,
+    },
     /// The number of distinct values, at most `cap`.
-    Distinct { slot: SlotId, cap: u32 },
-    /// An instant.
+    Distinct {
+        slot: SlotId,
+        cap: u32,
+    },
     Instant(SlotId),
     /// The stored value of a field.
     FieldValue(SlotId),
     /// `(last - first) / (count - 1)`.
-    MeanGap { first: SlotId, last: SlotId, count: SlotId },
+    MeanGap {
+        first: SlotId,
+        last: SlotId,
+        count: SlotId,
+    },
     /// The longest time between two successive events.
     MaxGap(SlotId),
     /// The customer's stages in the fact's model.
@@ -80,7 +88,7 @@ impl ValueSource {
 
 impl StageFact {
     /// Whether the value changes with every millisecond.
-    pub fn is_time_dependent(self) -> bool {
+    pub(crate) fn is_time_dependent(self) -> bool {
         matches!(self, StageFact::DaysIn | StageFact::TimeIn(_))
     }
 }

@@ -10,7 +10,7 @@ use crate::report::format::format_count;
 
 /// The results of a backtest, with its models and inputs.
 #[derive(Clone, Copy, Debug)]
-pub struct Findings<'f> {
+pub(crate) struct Findings<'f> {
     /// The model files.
     pub files: &'f [PathBuf],
     /// The old version and the new one, or a single version.
@@ -23,7 +23,7 @@ pub struct Findings<'f> {
 
 /// Rows that are not part of the history.
 #[derive(Clone, Copy, Debug)]
-pub struct ExcludedRows<'f> {
+pub(crate) struct ExcludedRows<'f> {
     pub inputs: &'f [PathBuf],
     /// Later than the end of the history.
     pub later: u64,
@@ -33,7 +33,7 @@ pub struct ExcludedRows<'f> {
 
 impl ExcludedRows<'_> {
     /// One line per reason.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let rejected = self.rejected.iter().map(|(reason, (count, first))| {
             let file = self.inputs[first.input as usize].display().to_string();
             format!(

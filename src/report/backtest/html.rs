@@ -15,7 +15,7 @@ use crate::report::page;
 use crate::report::table::ReportTable;
 
 /// A self-contained page.
-pub fn to_html(findings: &Findings<'_>) -> String {
+pub(crate) fn to_html(findings: &Findings<'_>) -> String {
     let versions = || 0..findings.versions.len();
     let differences = findings.backtest.differences.as_ref();
     let content = html! {

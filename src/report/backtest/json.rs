@@ -15,7 +15,7 @@ use crate::event::EventTime;
 use crate::model::StageId;
 use crate::report::format::years;
 
-pub fn to_json(findings: &Findings<'_>) -> Json {
+pub(crate) fn to_json(findings: &Findings<'_>) -> Json {
     let backtest = findings.backtest;
     let versions = 0..findings.versions.len();
     json!({

@@ -7,7 +7,7 @@ use crate::explanation::format_instant;
 use crate::model::sanitize_for_terminal;
 use crate::report::format::wrap;
 
-pub fn to_text(findings: &Findings<'_>) -> String {
+pub(crate) fn to_text(findings: &Findings<'_>) -> String {
     let versions = 0..findings.versions.len();
     let mut text = wrap(&format!("Backtest of {}", findings.scope()));
     for version in versions.clone() {

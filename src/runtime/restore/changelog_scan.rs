@@ -12,7 +12,7 @@ use super::phase::{
 use crate::crash;
 use crate::kafka::{ChangelogRecord, OffsetBounds};
 use crate::runtime::context::Context;
-use crate::runtime::partitions::{QuarantineCause, RecoveryAction};
+use crate::runtime::quarantine::{QuarantineCause, RecoveryAction};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
 use crate::telemetry::LocalState;

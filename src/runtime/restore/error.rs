@@ -1,6 +1,6 @@
 //! Why a partition cannot be restored or processed.
 
-use crate::runtime::partitions::QuarantineCause;
+use crate::runtime::quarantine::QuarantineCause;
 use crate::{kafka, store};
 
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use crate::kafka::OffsetBounds;
 use crate::partition::{LostRange, Progress};
 use crate::runtime::context::Context;
 use crate::runtime::offset_metadata::{OffsetMetadata, committed_batches};
-use crate::runtime::partitions::{QuarantineCause, RecoveryAction};
+use crate::runtime::quarantine::{QuarantineCause, RecoveryAction};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store;
 use crate::store::store_partition;

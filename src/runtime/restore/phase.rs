@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::{CustomerId, Position};
 use crate::kafka::{OffsetBounds, OutboxEntry, ProducerRecord, ProgressRecord};
 use crate::partition::{LostRange, Progress};
-use crate::runtime::partitions::RecoveryAction;
+use crate::runtime::quarantine::RecoveryAction;
 use crate::store::{CustomerCount, CustomerScan, Rebuild};
 use crate::telemetry::LocalState;
 

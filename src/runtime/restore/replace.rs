@@ -7,7 +7,7 @@ use super::phase::{
 };
 use crate::partition::{codec, hash_models};
 use crate::runtime::context::Context;
-use crate::runtime::partitions::RecoveryAction;
+use crate::runtime::quarantine::RecoveryAction;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store;
 use crate::store::store_partition;

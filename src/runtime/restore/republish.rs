@@ -15,7 +15,7 @@ use crate::kafka::{self, OffsetBounds, TransactionPart};
 use crate::partition::Progress;
 use crate::runtime::context::Context;
 use crate::runtime::offset_metadata::OffsetMetadata;
-use crate::runtime::partitions::RecoveryAction;
+use crate::runtime::quarantine::RecoveryAction;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
 use crate::telemetry::error_chain;

@@ -8,7 +8,7 @@ use crate::model::{Models, ModelsChange};
 use crate::partition::codec::UnusableState;
 use crate::partition::{Generation, ModelGenerations, Progress, VersionOrdering};
 use crate::runtime::context::Context;
-use crate::runtime::partitions::QuarantineCause;
+use crate::runtime::quarantine::QuarantineCause;
 use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;

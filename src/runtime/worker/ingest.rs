@@ -12,7 +12,7 @@ use crate::partition::Record;
 use crate::runtime::clock_check::TimestampVerdict;
 use crate::runtime::mailbox::Reservation;
 use crate::runtime::merge::{MergeOutput, SuspectRecord};
-use crate::runtime::partitions::{Quarantine, QuarantineCause};
+use crate::runtime::quarantine::{Quarantine, QuarantineCause};
 use crate::runtime::worker_io::WorkerIo;
 
 impl<W: WorkerIo> Worker<W> {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::Position;
-use crate::runtime::partitions::RecoveryAction;
+use crate::runtime::quarantine::RecoveryAction;
 
 /// What to do when a partition is restored again.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use crate::event::Millis;
 use crate::kafka::SeekPosition;
 use crate::partition::{Commit, LostRange, Progress};
 use crate::runtime::merge::Merge;
-use crate::runtime::partitions::PartitionState;
+use crate::runtime::partition_registry::PartitionState;
 use crate::runtime::restore::{Error, Restored};
 use crate::runtime::worker_io::{StartRequest, WorkerIo};
 use crate::store::store_partition;

@@ -12,7 +12,7 @@ use tenure::files::{FileOptions, GroupedInputs, InputSummary};
 use tenure::model::{Models, SourceFile, StageId};
 
 /// Instant, from and to, by customer.
-type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
+type StageMoves = BTreeMap<String, Vec<(EventTime, String, String)>>;
 
 fn version(text: String) -> Version {
     let source = SourceFile { name: "model.yaml".to_owned(), text };
@@ -30,7 +30,7 @@ fn decoder(version: &Version) -> Decoder {
 }
 
 /// The transitions of every customer under each version.
-fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>) {
+fn moves_in_backtest(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<StageMoves>) {
     let folder = tempfile::tempdir().unwrap();
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
     let options = FileOptions::default();
@@ -44,43 +44,43 @@ fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>)
     )
     .unwrap();
     let end = survey.range.unwrap().last;
-    let mut walker = HistoryBuilder::new(versions, None, end);
-    let mut told = vec![Told::new(); versions.len()];
+    let mut builder = HistoryBuilder::new(versions, None, end);
+    let mut moves_by_customer = vec![StageMoves::new(); versions.len()];
     let mut next = grouped.next_row().unwrap();
     while let Some((customer, occurrence)) = next {
-        walker.receive(occurrence.events, occurrence.position).unwrap();
+        builder.receive(occurrence.events, occurrence.position).unwrap();
         next = grouped.next_row().unwrap();
         if next.as_ref().is_none_or(|(other, _)| *other != customer) {
-            let history = walker.finish().unwrap();
+            let history = builder.finish().unwrap();
             for (at, line) in history.stage_histories.iter().enumerate() {
                 let name = |stage: StageId| versions[at].model().stages[stage].name.clone();
                 let moves =
                     line.transitions.iter().map(|one| (one.at, name(one.from), name(one.to)));
                 let moves: Vec<_> = moves.collect();
                 if !moves.is_empty() {
-                    told[at].insert(customer.as_str().to_owned(), moves);
+                    moves_by_customer[at].insert(customer.as_str().to_owned(), moves);
                 }
             }
         }
     }
-    (survey, told)
+    (survey, moves_by_customer)
 }
 
-fn replayed(model: &Path, input: &Path) -> Told {
+fn moves_in_replay(model: &Path, input: &Path) -> StageMoves {
     let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
         .args(["replay".as_ref(), "--model".as_ref(), model, input])
         .output()
         .unwrap();
     assert!(output.status.success());
-    let mut told = Told::new();
+    let mut moves_by_customer = StageMoves::new();
     for event in String::from_utf8(output.stdout).unwrap().lines() {
         let event: Json = serde_json::from_str(event).unwrap();
         let text = |key: &str| event["data"][key].as_str().unwrap().to_owned();
         let at = parse_instant(&text("effective_at")).unwrap();
-        let own = told.entry(text("customer_id")).or_default();
+        let own = moves_by_customer.entry(text("customer_id")).or_default();
         own.push((at, text("from"), text("to")));
     }
-    told
+    moves_by_customer
 }
 
 #[test]
@@ -96,13 +96,13 @@ fn backtests_of_the_presets_over_the_cdnow_sample_agree_with_replay() {
     // All at once: each has its own decoder and its own view of the events.
     let versions: Vec<Version> =
         files.iter().map(|file| version(fs::read_to_string(file).unwrap())).collect();
-    let (survey, told) = walked(&versions, std::slice::from_ref(&input));
+    let (survey, moves_by_customer) = moves_in_backtest(&versions, std::slice::from_ref(&input));
     assert_eq!(survey.events, 6919);
     let mut moved = 0;
-    for (file, told) in files.iter().zip(told) {
-        let expected = replayed(file, &input);
+    for (file, moves_by_customer) in files.iter().zip(moves_by_customer) {
+        let expected = moves_in_replay(file, &input);
         moved += expected.len();
-        assert_eq!(told, expected, "{}", file.display());
+        assert_eq!(moves_by_customer, expected, "{}", file.display());
     }
     assert!(moved > 10_000);
 }
@@ -130,11 +130,11 @@ transitions:
         r#"{"customer_id":"ann","type":"cancel","time":"2026-01-25","order_id":"b"}"#,
     ];
     fs::write(&input, events.join("\n")).unwrap();
-    let (_, told) = walked(&[version(model.to_owned())], &[input]);
+    let (_, moves_by_customer) = moves_in_backtest(&[version(model.to_owned())], &[input]);
     let on = |day: &str| parse_instant(day).unwrap();
     let moved = |day, from: &str, to: &str| (on(day), from.to_owned(), to.to_owned());
     assert_eq!(
-        told[0]["ann"],
+        moves_by_customer[0]["ann"],
         [
             moved("2026-01-01", "new", "buyer"),
             moved("2026-01-11", "buyer", "at_risk"),

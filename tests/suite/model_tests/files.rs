@@ -30,14 +30,14 @@ fn an_update_writes_the_file_and_reports_the_changes() {
     let folder = shop(THREE);
     let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update --only silence");
     assert_eq!(code, 0, "{out}");
-    let told = "\
+    let printed = "\
 UPDATED shop: silence comes after nine days
         shop.yaml:12
         changed  line 17: silent, at 2026-01-11 -> 2026-01-10
         dropped  former line 17: # ten days
 0 passed, 1 updated, 0 failed
 ";
-    assert_eq!(out, told);
+    assert_eq!(out, printed);
     let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
     let tests = THREE.replace("11, to: silent }   # ten days", "10, to: silent }");
     assert_eq!(file, format!("{SHOP}{tests}"));
@@ -94,14 +94,14 @@ fn a_test_that_cannot_be_updated_stays_with_a_reason_and_the_rest_is_updated() {
     let folder = shop(THREE);
     let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update");
     assert_eq!(code, 4, "{out}");
-    let told = "
+    let printed = "
   not updated: put this event right first, which is rejected
   --> shop.yaml:20:9
 
 ok      shop: one order
 1 passed, 1 updated, 1 failed
 ";
-    assert!(out.ends_with(told), "{out}");
+    assert!(out.ends_with(printed), "{out}");
     let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
     let tests = THREE.replace("11, to: silent }   # ten days", "10, to: silent }");
     assert_eq!(file, format!("{SHOP}{tests}"));

@@ -10,7 +10,8 @@ use tenure::authoring::model_test::{
     TestOutcome, UpdateResult, format_instant, run_tests, update_expectations,
 };
 use tenure::event::{CurrencyRates, Millis, parse_instant};
-use tenure::model::{Models, SourceFile};
+
+use crate::models::compile;
 
 /// A change of a line with an expectation.
 #[derive(Clone, Debug)]
@@ -84,12 +85,6 @@ fn mangled(line: &str, how: &Mangle, stages: &[String]) -> String {
             None => line.replacen(" }", ", cause: correction }", 1) + "\n",
         },
     }
-}
-
-fn compile(name: &str, text: &str) -> Models {
-    let source = SourceFile { name: name.to_owned(), text: text.to_owned() };
-    let compiled = Models::compile(vec![source]);
-    compiled.unwrap_or_else(|reports| panic!("{}\n{text}", reports[0])).0
 }
 
 fn comments(text: &str) -> BTreeMap<&str, usize> {

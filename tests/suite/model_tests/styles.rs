@@ -2,9 +2,9 @@
 
 use tenure::authoring::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 use tenure::event::CurrencyRates;
-use tenure::model::{Models, SourceFile};
 
 use super::SHOP;
+use crate::models::compile;
 
 /// Each: a test of the shop, `==>`, the same after an update, and after `dropped` the comments that have gone, each
 /// with its former line.
@@ -368,9 +368,7 @@ fn cases(text: &str) -> Vec<(&str, &str)> {
 
 /// The text after an update, and what became of its one test.
 fn updated(text: &str) -> (Option<String>, Vec<UpdateResult>) {
-    let source = SourceFile { name: "shop.yaml".to_owned(), text: text.to_owned() };
-    let compiled = Models::compile(vec![source]);
-    let (models, _) = compiled.unwrap_or_else(|reports| panic!("{}\n{text}", reports[0]));
+    let models = compile("shop.yaml", text);
     let outcomes = run_tests(&models, &CurrencyRates::default());
     let texts = [text.to_owned()];
     let mut update =

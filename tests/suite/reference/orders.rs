@@ -80,7 +80,7 @@ impl<'e> Ledger<'e> {
             }
             return;
         };
-        if !(order || refund || cancellation) || orders.tells_nothing(event) {
+        if !(order || refund || cancellation) || orders.has_no_amount(event) {
             return;
         }
         let entry = self.entry(order_id, event.time);
@@ -158,7 +158,7 @@ impl<'e> Ledger<'e> {
     /// Number and instant of the order that an event returns or changes, if that is in the ledger. The instant is the
     /// one that the order has with the event.
     pub(super) fn order_of(&self, orders: &Orders, event: &Event) -> Option<(usize, i64)> {
-        let entry = self.find(event).filter(|_| !orders.tells_nothing(event))?;
+        let entry = self.find(event).filter(|_| !orders.has_no_amount(event))?;
         let order = entry.order?;
         let returns = [&orders.refunded, &orders.cancelled];
         if returns.contains(&&Some(event.kind.clone())) || orders.is_credit_note(event) {
@@ -177,8 +177,8 @@ impl Orders {
         event.kind == self.placed && value(event).is_some_and(|value| value < 0)
     }
 
-    /// Whether it is a refund that does not tell what is refunded.
-    fn tells_nothing(&self, event: &Event) -> bool {
+    /// Whether it is a refund without an amount.
+    fn has_no_amount(&self, event: &Event) -> bool {
         let refund = self.refunded.as_ref() == Some(&event.kind);
         refund && value(event).is_none() && self.refunds != Refunds::Single
     }

@@ -7,12 +7,12 @@ use crate::partition::{LoadedCustomer, ModelGenerations, Progress};
 
 /// Decodes states of one partition; migrates those of the previous generation.
 #[derive(Clone, Copy)]
-pub(super) struct StateLoader<'r> {
+pub(super) struct StateDecoder<'r> {
     pub(super) generations: ModelGenerations<'r>,
     pub(super) progress: &'r Progress,
 }
 
-impl StateLoader<'_> {
+impl StateDecoder<'_> {
     pub(super) fn is_outdated(&self, bytes: &[u8]) -> Result<bool, Error> {
         Ok(customer::decode_generation(bytes).map_err(corrupt_customer)?
             != self.progress.generation)

@@ -1,4 +1,4 @@
-//! An in-process cluster for the demo: librdkafka's mock cluster. It gives no guarantees: it ignores
+//! The embedded cluster for the demo: librdkafka's mock cluster. It gives no guarantees: it ignores
 //! aborts, stores no transactional offsets and retains 5 MiB per partition.
 
 use std::time::Duration;
@@ -14,11 +14,11 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::Error;
 
 /// The cluster stops when this value is dropped.
-pub(crate) struct LocalCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
+pub(crate) struct EmbeddedCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
 
-impl std::fmt::Debug for LocalCluster {
+impl std::fmt::Debug for EmbeddedCluster {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "LocalCluster({})", self.brokers())
+        write!(out, "EmbeddedCluster({})", self.brokers())
     }
 }
 
@@ -26,15 +26,15 @@ fn fatal(action: &'static str) -> impl Fn(KafkaError) -> Error {
     move |source| Error::Fatal { action, source }
 }
 
-impl LocalCluster {
+impl EmbeddedCluster {
     /// Starts one broker with these topics.
-    pub(crate) fn start(topics: &[String], partitions: i32) -> Result<LocalCluster, Error> {
-        let cluster = MockCluster::new(1).map_err(fatal("starting the local cluster"))?;
+    pub(crate) fn start(topics: &[String], partitions: i32) -> Result<EmbeddedCluster, Error> {
+        let cluster = MockCluster::new(1).map_err(fatal("starting the embedded cluster"))?;
         for topic in topics {
             let created = cluster.create_topic(topic, partitions, 1);
-            created.map_err(fatal("creating a topic of the local cluster"))?;
+            created.map_err(fatal("creating a topic of the embedded cluster"))?;
         }
-        Ok(LocalCluster(cluster))
+        Ok(EmbeddedCluster(cluster))
     }
 
     /// The bootstrap servers (`host:port`).
@@ -43,22 +43,22 @@ impl LocalCluster {
     }
 }
 
-pub(crate) struct LocalProducer(BaseProducer<DefaultProducerContext>);
+pub(crate) struct EmbeddedProducer(BaseProducer<DefaultProducerContext>);
 
-impl std::fmt::Debug for LocalProducer {
+impl std::fmt::Debug for EmbeddedProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("LocalProducer")
+        out.write_str("EmbeddedProducer")
     }
 }
 
-impl LocalProducer {
-    pub(crate) fn connect(brokers: &str) -> Result<LocalProducer, Error> {
+impl EmbeddedProducer {
+    pub(crate) fn connect(brokers: &str) -> Result<EmbeddedProducer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20");
-        config.create().map(LocalProducer).map_err(fatal("creating a producer"))
+        config.create().map(EmbeddedProducer).map_err(fatal("creating a producer"))
     }
 
     /// Enqueues a record; waits while the queue is full.
@@ -88,20 +88,20 @@ impl LocalProducer {
 }
 
 /// Reads all partitions of a topic from the beginning.
-pub(crate) struct LocalConsumer(BaseConsumer<DefaultConsumerContext>);
+pub(crate) struct EmbeddedConsumer(BaseConsumer<DefaultConsumerContext>);
 
-impl std::fmt::Debug for LocalConsumer {
+impl std::fmt::Debug for EmbeddedConsumer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("LocalConsumer")
+        out.write_str("EmbeddedConsumer")
     }
 }
 
-impl LocalConsumer {
+impl EmbeddedConsumer {
     pub(crate) fn connect(
         brokers: &str,
         topic: &str,
         partitions: i32,
-    ) -> Result<LocalConsumer, Error> {
+    ) -> Result<EmbeddedConsumer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
@@ -115,7 +115,7 @@ impl LocalConsumer {
                 .map_err(fatal("assigning the partitions"))?;
         }
         consumer.assign(&list).map_err(fatal("assigning the partitions"))?;
-        Ok(LocalConsumer(consumer))
+        Ok(EmbeddedConsumer(consumer))
     }
 
     /// The value of the next record; `None` after `timeout`, an error or a tombstone.

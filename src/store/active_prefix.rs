@@ -1,4 +1,4 @@
-//! Selects which of its two key prefixes contains the state of a partition. A replacement is built under the other
+//! The active one of the two key prefixes of a partition contains its state. A replacement is built under the other
 //! prefix and the old state is deleted only when both switch, so that one complete state always exists.
 
 use std::sync::{MutexGuard, PoisonError};
@@ -11,22 +11,22 @@ use super::{Error, Store, key};
 impl<E: StorageEngine> Store<E> {
     /// Whether a partition was found to have all customers since the store was opened. One check per start is
     /// enough: data that is lost later causes an error when it is read.
-    pub fn is_known_complete(&self, partition: u32) -> bool {
+    pub(crate) fn is_known_complete(&self, partition: u32) -> bool {
         self.lock_cache().complete.contains(&partition)
     }
 
-    pub fn mark_complete(&self, partition: u32) {
+    pub(crate) fn mark_complete(&self, partition: u32) {
         self.lock_cache().complete.insert(partition);
     }
 
     /// The start offset of a partition's changelog when the changelog last had all customers.
-    pub fn complete_from(&self, partition: u32) -> Result<Option<i64>, Error> {
+    pub(crate) fn complete_from(&self, partition: u32) -> Result<Option<i64>, Error> {
         self.get_meta_number(key::complete_from(self.prefix(partition)?))
     }
 
     /// Records that the changelog `origin`, which starts at offset `start`, contains the whole state up to
     /// `changelog_offset`.
-    pub fn record_republished(
+    pub(crate) fn record_republished(
         &self,
         partition: u32,
         changelog_offset: i64,
@@ -44,7 +44,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Deletes the data of an unfinished rebuild.
-    pub fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
+    pub(crate) fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
         let unfinished = self.prefix(partition)?.other();
         self.engine.write(&mut |batch| {
             delete_prefix(batch, unfinished);
@@ -53,7 +53,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Bytes that a rebuild of a partition needs on disk in addition (the size of its current state), and free bytes.
-    pub fn rebuild_space(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
+    pub(crate) fn rebuild_space(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
         let [from, to] = key::bounds(self.prefix(partition)?);
         let needed = self.engine.bytes_on_disk(&from, &to);
         Ok((needed, self.engine.free_bytes()))
@@ -64,18 +64,18 @@ impl<E: StorageEngine> Store<E> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The prefix of a partition's current state.
+    /// The active prefix of a partition.
     pub(super) fn prefix(&self, partition: u32) -> Result<Prefix, Error> {
-        if let Some(prefix) = self.lock_cache().current.get(&partition) {
+        if let Some(prefix) = self.lock_cache().active_prefixes.get(&partition) {
             return Ok(*prefix);
         }
-        let current = self.get_meta(key::current(partition))?;
-        let prefix = Prefix::new(partition, current.as_deref() == Some(&[1]));
+        let active = self.get_meta(key::active_prefix(partition))?;
+        let prefix = Prefix::new(partition, active.as_deref() == Some(&[1]));
         // A concurrent switch has cached a newer prefix, which wins.
-        Ok(*self.lock_cache().current.entry(partition).or_insert(prefix))
+        Ok(*self.lock_cache().active_prefixes.entry(partition).or_insert(prefix))
     }
 
-    /// Atomically makes `to` the current prefix of its partition, writes the changes of `fill`, and deletes the old
+    /// Atomically makes `to` the active prefix of its partition, writes the changes of `fill`, and deletes the old
     /// state.
     pub(super) fn switch_prefix(
         &self,
@@ -86,11 +86,11 @@ impl<E: StorageEngine> Store<E> {
         self.engine.write(&mut |batch| {
             fill(batch);
             let is_second = u8::from(to.is_second());
-            batch.put(Family::Meta, &key::current(partition), &[is_second]);
+            batch.put(Family::Meta, &key::active_prefix(partition), &[is_second]);
             delete_prefix(batch, to.other());
             Ok(())
         })?;
-        self.lock_cache().current.insert(partition, to);
+        self.lock_cache().active_prefixes.insert(partition, to);
         Ok(())
     }
 
@@ -100,12 +100,12 @@ impl<E: StorageEngine> Store<E> {
             for is_second in [false, true] {
                 delete_prefix(batch, Prefix::new(partition, is_second));
             }
-            batch.delete(Family::Meta, &key::current(partition));
+            batch.delete(Family::Meta, &key::active_prefix(partition));
             Ok(())
         })?;
         let mut cache = self.lock_cache();
         cache.complete.remove(&partition);
-        cache.current.remove(&partition);
+        cache.active_prefixes.remove(&partition);
         Ok(())
     }
 }
