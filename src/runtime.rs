@@ -14,6 +14,7 @@ mod handle;
 mod input_ends;
 mod input_watch;
 mod live_io;
+mod login_watch;
 mod mailbox;
 mod merge;
 mod offset_metadata;

@@ -194,11 +194,7 @@ impl Document {
         let password = if password_file.as_os_str().is_empty() {
             section.password.0.clone()
         } else {
-            let text = std::fs::read_to_string(password_file).map_err(|error| {
-                let file = password_file.display();
-                format!("kafka.security.password_file: cannot read {file}: {error}")
-            })?;
-            text.trim().to_owned()
+            kafka::read_password(password_file)?
         };
         let file = |path: &std::path::Path| path.display().to_string();
         Ok(SecurityConfig {
@@ -206,6 +202,7 @@ impl Document {
             mechanism: section.mechanism.clone(),
             username: section.username.clone(),
             password,
+            password_file: file(password_file),
             ca_file: file(&section.ca_file),
             certificate_file: file(&section.certificate_file),
             key_file: file(&section.key_file),

@@ -64,6 +64,8 @@ pub struct SecurityConfig {
     pub mechanism: String,
     pub username: String,
     pub password: String,
+    /// From which the password was read; it is read again when the daemon starts again.
+    pub password_file: String,
     /// Trusted certificates.
     pub ca_file: String,
     /// The client's certificate.
@@ -265,6 +267,18 @@ impl Config {
             .set("retry.backoff.max.ms", "1000");
         config
     }
+}
+
+/// Names the setting in a text of librdkafka that names a property.
+pub(super) fn with_setting(text: String) -> String {
+    let settings = [
+        ("ssl.ca.location", "kafka.security.ca_file"),
+        ("ssl.certificate.location", "kafka.security.certificate_file"),
+        ("ssl.key.location", "kafka.security.key_file and key_password"),
+        ("sasl.username", "kafka.security.username and password"),
+    ];
+    let named = settings.into_iter().find(|(property, _)| text.contains(property));
+    named.map_or(text.clone(), |(_, setting)| format!("{text} (correct {setting})"))
 }
 
 fn millis(duration: Duration) -> String {

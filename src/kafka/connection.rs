@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 
 use super::client_check::check_files;
 use super::permissions::Resource;
+use super::tls::RefusedCertificate;
 use super::{Config, Error, log_throttle};
 
 /// Longest wait for the response to one request.
@@ -27,14 +28,26 @@ pub(super) struct ConnectionErrors(Mutex<Option<(Code, String)>>);
 
 impl ClientContext for ConnectionErrors {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_throttle::line("requests", level, facility, message);
+        use RDKafkaLogLevel::{Debug, Info, Notice};
+        // librdkafka only logs that a connection was closed, with what that may mean.
+        if facility == "FAIL" {
+            self.keep(Code::BrokerTransportFailure, message);
+        }
+        if !matches!(level, Debug | Info | Notice) {
+            log_throttle::line("requests", level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         log_throttle::warn("requests", &error, reason);
-        let Some(code) = error.rdkafka_error_code() else {
-            return;
-        };
+        if let Some(code) = error.rdkafka_error_code() {
+            self.keep(code, reason);
+        }
+    }
+}
+
+impl ConnectionErrors {
+    fn keep(&self, code: Code, reason: &str) {
         // A panic elsewhere leaves the value consistent: it is replaced as a whole.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let explains = rank(code, reason);
@@ -50,6 +63,7 @@ impl ConsumerContext for ConnectionErrors {}
 fn rank(code: Code, reason: &str) -> u8 {
     match code {
         Code::Authentication | Code::SSL | Code::GroupAuthorizationFailed => 3,
+        _ if RefusedCertificate::from_reason(reason).is_some() => 3,
         // With a hint of librdkafka, such as "connecting to a SSL listener?".
         _ if reason.contains("listener?") || reason.contains("security.protocol") => 2,
         Code::AllBrokersDown => 0,
@@ -61,7 +75,10 @@ pub(super) type RequestClient = BaseConsumer<ConnectionErrors>;
 
 pub(super) fn request_client(config: &Config) -> Result<RequestClient, Error> {
     check_files(config)?;
-    let client = config.reader().create_with_context(ConnectionErrors::default());
+    let mut settings = config.reader();
+    let client = settings
+        .set_log_level(RDKafkaLogLevel::Info)
+        .create_with_context(ConnectionErrors::default());
     client.map_err(|source| Error::from_client_creation("creating a Kafka client", source))
 }
 
@@ -94,19 +111,31 @@ pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
     }
     let known = client.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (brokers, security) = (&config.brokers, &config.security);
+    if let Some((_, cause)) = &known
+        && let Some(refused) = RefusedCertificate::from_reason(cause)
+    {
+        return config.certificate_error(refused, cause);
+    }
     match known {
-        Some((Code::Authentication, cause)) => Error::Misconfigured(format!(
-            "the brokers at {brokers} refuse the login of {}: {cause}. Correct kafka.security (mechanism, username, password), or \
-            create the user",
-            config.principal()
-        )),
+        Some((Code::Authentication, cause)) => config.login_error(&cause),
         Some((Code::SSL, cause)) => Error::Misconfigured(format!(
             "encryption with the brokers at {brokers} fails: {cause}. Correct kafka.security: protocol is {}, and ca_file must \
             contain the certificate that signed theirs",
             security.protocol
         )),
         Some((Code::GroupAuthorizationFailed, _)) => config.denied(Resource::Group),
-        Some((_, cause)) => Error::Unavailable(format!("no broker responds at {brokers}: {cause}")),
+        Some((_, cause)) => {
+            // librdkafka has a hint for few of the mismatches.
+            let hint = if cause.contains("Disconnected") {
+                format!(
+                    ". It may also expect another kafka.security.protocol than {}",
+                    security.protocol
+                )
+            } else {
+                String::new()
+            };
+            Error::Unavailable(format!("no broker responds at {brokers}: {cause}{hint}"))
+        }
         None => Error::Unavailable(format!("no broker responds at {brokers}")),
     }
 }

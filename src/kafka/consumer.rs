@@ -22,7 +22,7 @@ use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{Config, Error};
+use super::{Config, Error, GroupProtocol};
 use group_context::Client;
 use member::{join_group, membership, serve, subscribe};
 
@@ -122,6 +122,17 @@ impl Consumer {
             let heartbeats = client.context().heartbeats();
             heartbeats.are_missing(Instant::now())
         })
+    }
+
+    /// Whether no broker is left for this member: its session has ended, or, where the client does not notice that, no
+    /// broker was reachable lately.
+    pub fn is_cut_off(&self) -> bool {
+        match self.config.group_protocol {
+            GroupProtocol::Classic => self.membership().is_none(),
+            GroupProtocol::Consumer => {
+                self.client().is_ok_and(|client| client.context().heartbeats().is_cut_off())
+            }
+        }
     }
 
     fn client(&self) -> Result<Arc<Client>, Error> {

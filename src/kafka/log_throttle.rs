@@ -10,6 +10,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::client_errors;
+
 /// Interval between two log lines of the same text.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// Most texts that are remembered; beyond it, all are forgotten.
@@ -42,6 +44,7 @@ pub(super) fn warn(client: &str, error: &KafkaError, reason: &str) {
     if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
         return;
     }
+    client_errors::observe(error, without_state(reason));
     if let Some(repeated) = admit(&error.to_string()) {
         tracing::warn!(client, %error, reason, repeated, "a Kafka client reports an error; continuing");
     }

@@ -32,8 +32,11 @@ pub fn preflight(
     if let Err(error) = check_clients(config) {
         return vec![check("clients", Err(error))];
     }
+    // Without a connection the others fail for the same reason, and later.
+    if let Err(error) = connect(config, outputs) {
+        return vec![check("topics", Err(error))];
+    }
     let topics = check_topics(config, outputs, largest_state);
-    // Without a connection the others fail for the same reason.
     if let Err(Error::Unavailable(_)) = topics {
         return vec![check("topics", topics)];
     }
@@ -48,6 +51,12 @@ pub fn preflight(
         check("brokers", check_brokers(config)),
     ]);
     checks
+}
+
+fn connect(config: &Config, outputs: &OutputTopics) -> Result<(), Error> {
+    let client = request_client(config)?;
+    let topic = Some(outputs.changelog.as_str());
+    request(config, &client, |timeout| client.fetch_metadata(topic, timeout)).map(drop)
 }
 
 fn check_topics(

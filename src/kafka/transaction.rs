@@ -7,13 +7,13 @@
 //! the old producer, and its init ends any transaction left open.
 
 mod end;
+mod init;
 mod stalled;
 mod without_offsets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
@@ -25,10 +25,10 @@ use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
 use end::{CALL_TIMEOUT, END_RETRY_MIN, abort_while_polling};
+pub(super) use init::check_transactional_id;
+use init::{create_producer, init_producer};
 use stalled::{STALLED_AFTER, StalledTransactions};
 
-/// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
-const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
 const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
@@ -332,45 +332,6 @@ fn publish_outputs(
         action: "delivering the records",
         source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
     })
-}
-
-fn create_producer(
-    config: &Config,
-    worker: usize,
-    batch_bytes: usize,
-) -> Result<BaseProducer<DeliveryContext>, Error> {
-    init_producer(config, &config.producer(worker, batch_bytes))
-}
-
-/// Whether transactional ids of this app may be used. The id is one that no worker has, so that no process is fenced.
-pub(super) fn check_transactional_id(config: &Config) -> Result<String, Error> {
-    let mut settings = config.producer(0, 1);
-    settings.set("transactional.id", format!("{}-preflight", config.app));
-    init_producer(config, &settings)?;
-    Ok(format!("transactional ids with the prefix {} may be used", config.app))
-}
-
-fn init_producer(
-    config: &Config,
-    settings: &ClientConfig,
-) -> Result<BaseProducer<DeliveryContext>, Error> {
-    let producer: BaseProducer<DeliveryContext> = settings
-        .create_with_context(DeliveryContext::default())
-        .map_err(|source| Error::from_client_creation("creating a producer", source))?;
-    let initialised = producer.init_transactions(INIT_TIMEOUT);
-    initialised.map_err(|source| {
-        if source.rdkafka_error_code() == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)
-        {
-            let id = settings.get("transactional.id").unwrap_or_default();
-            return config.denied(Resource::TransactionalId(id));
-        }
-        match Error::from_transaction_call("initialising the producer", source) {
-            // Without a transaction yet, the next attempt repeats the init.
-            Error::Indefinite { action, source } => Error::Retry { action, source },
-            other => other,
-        }
-    })?;
-    Ok(producer)
 }
 
 fn offset_list(inputs: &[String], parts: &[TransactionPart]) -> Result<TopicPartitionList, Error> {

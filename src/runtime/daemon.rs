@@ -39,11 +39,12 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs until `handle` asks it to end, or until an error ends it.
 pub fn run(
     models: Arc<Models>,
-    settings: Settings,
+    mut settings: Settings,
     metrics: Metrics,
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.reset(&metrics);
+    settings.kafka.renew_password()?;
     let topology = fetch_topics(&models, &settings, &metrics)?;
     let mut settings = Settings { identity: settings.identity_with(&topology), ..settings };
     // A process may be assigned all partitions.

@@ -12,6 +12,7 @@ use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::thread_heartbeats::{DaemonThread, ThreadHeartbeats};
 use super::uncommitted::UncommittedWork;
+use crate::kafka;
 use crate::model::Models;
 use crate::telemetry::Metrics;
 
@@ -88,7 +89,14 @@ impl Handle {
     /// Why the daemon is not ready.
     pub(crate) fn not_ready_reason(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        state.describe(&self.partitions.list(), &self.restoring.failures())
+        let reason = state.describe(&self.partitions.list(), &self.restoring.failures());
+        let is_starting = matches!(state, DaemonState::Starting | DaemonState::Restoring);
+        match kafka::recent_connection_error().filter(|_| is_starting) {
+            Some((age, cause)) => {
+                format!("{reason}; a connection failed {} seconds ago: {cause}", age.as_secs())
+            }
+            None => reason,
+        }
     }
 
     /// Whether the process has started, except for what depends on Kafka.

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::daemon_state::DaemonState;
 use super::error::Error;
 use super::handle::Handle;
+use super::login_watch::LoginWatch;
 use super::mailbox::{BufferUsage, FEED_BYTES_MAX, Mailbox, ReleaseLatch, WorkerMessage};
 use super::restore_progress::ProgressReporter;
 use super::worker_io::StartRequest;
@@ -130,6 +131,7 @@ enum ReadOutcome {
 impl PollLoop<'_> {
     pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
         let (mut poll_timeout, mut is_settled) = (Duration::ZERO, false);
+        let mut login = LoginWatch::new();
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.record_heartbeat();
             self.reporter.report(&self.context.restoring, &self.context.metrics);
@@ -141,6 +143,7 @@ impl PollLoop<'_> {
                 }
                 other => other?,
             }
+            login.check(&self.context.settings.kafka, &self.consumer)?;
             let changes = self.context.assignment.take_changes();
             let has_changed = !changes.is_empty();
             for change in changes {

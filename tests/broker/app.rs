@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -47,7 +47,8 @@ impl App {
         App::create(Broker::shared(), bootstrap, name, partitions, settings)
     }
 
-    fn create(
+    /// On this broker, which the daemon reaches at this address.
+    pub(crate) fn create(
         broker: &'static Broker,
         bootstrap: &str,
         name: &str,
@@ -134,6 +135,14 @@ admin = "127.0.0.1:0"
         fs::write(folder.path().join("tenure.toml"), text).unwrap();
     }
 
+    /// Replaces a part of the configuration.
+    pub(crate) fn edit_config(&self, from: &str, to: &str) {
+        let file = self.folder.path().join("tenure.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(file, text.replace(from, to)).unwrap();
+    }
+
     /// Another process of the app; its configuration is passed through `edit`.
     pub(crate) fn instance(&self, name: &str, edit: impl Fn(String) -> String) -> Instance {
         let folder = self.folder.path().join(format!("instance-{name}"));
@@ -213,6 +222,25 @@ admin = "127.0.0.1:0"
     /// Fails with the log if the daemon has exited.
     pub(crate) fn assert_running(&mut self) {
         self.daemon.assert_running();
+    }
+
+    /// Awaits this current state of the daemon.
+    pub(crate) fn await_state(&mut self, state: &str) {
+        let metric = format!("tenure_state{{state=\"{state}\"}}");
+        eventually(&format!("the daemon is {state}"), || {
+            self.assert_running();
+            self.daemon.metric(&metric) == 1
+        });
+    }
+
+    /// The exit code and the messages of `tenure check --connect`.
+    pub(crate) fn check_connection(&self) -> (i32, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .args(["check", "--connect", "--config", "tenure.toml"])
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
 
     /// Waits until every produced record is committed.

@@ -235,7 +235,9 @@ fn a_process_with_older_models_defers_partitions_that_newer_models_own() {
         app.daemon.metric(alone) == i64::from(PARTITIONS)
     });
     assert!(app.log().contains("newer models"), "{}", app.log());
-    assert_ne!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
+    let (status, reason) = app.daemon.get("/readyz");
+    assert!(status.contains("503") && reason.contains("newer models"), "{status} {reason}");
+    assert!(app.daemon.get("/livez").0.contains("200"));
     // New records wait for a process with the new models.
     app.produce("purchases", &[order(2, BEGIN + 2 * DAY)]);
     let batches = app.daemon.metric("tenure_batches_total");

@@ -19,7 +19,10 @@ fn topics_with_a_cleanup_policy_that_loses_records_are_refused_with_the_command_
         let set = |policy| app.broker.alter_topic(&topic, &[("cleanup.policy", policy)]);
         set("delete");
         app.start();
-        let log = app.await_error_with_code(78, &format!("{topic} has cleanup.policy=delete"));
+        let wrong = format!("{topic} has cleanup.policy=delete");
+        let (code, said) = app.check_connection();
+        assert!(code == 78 && said.contains(&wrong), "{code}: {said}");
+        let log = app.await_error_with_code(78, &wrong);
         assert!(log.contains("kafka-configs.sh"), "{log}");
         app.broker.alter_topic(&topic, &[("cleanup.policy", "compact,delete")]);
         if topic.ends_with("changelog") {
@@ -36,8 +39,17 @@ fn the_daemon_waits_for_topics_that_are_created_at_the_same_time() {
     let mut app = App::new("latetopics", 1, SETTINGS);
     let late = ["dead-letters", "changelog"].map(|topic| app.topic(topic));
     late.iter().for_each(|topic| app.broker.delete_topic(topic));
-    app.start();
-    eventually("it waits for the topics", || app.log().contains("serving probes"));
+    let (code, said) = app.check_connection();
+    assert_eq!(code, 78, "{said}");
+    app.daemon.start_patiently();
+    app.await_state("waiting");
+    assert!(app.daemon.get("/livez").0.contains("200"));
+    let (status, reason) = app.daemon.get("/readyz");
+    assert!(status.contains("503"), "{status}");
+    for topic in &late {
+        let missing = format!("the topic {topic} does not exist");
+        assert!(said.contains(&missing) && reason.contains(&missing), "{said}{reason}");
+    }
     let compacted = [("cleanup.policy", "compact")];
     for topic in &late {
         app.broker.create_topic(topic, 1, &compacted);

@@ -17,6 +17,7 @@ mod harness;
 mod harness_tests;
 mod instance;
 mod operation;
+mod outages;
 mod poison;
 mod proxy;
 mod quarantine;
@@ -29,6 +30,7 @@ mod rekey;
 mod restore;
 #[path = "../suite/retail.rs"]
 mod retail;
+mod security;
 mod settings;
 mod stall;
 mod start;

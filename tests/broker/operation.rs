@@ -86,10 +86,14 @@ fn topics_that_do_not_match_are_refused_with_a_remedy() {
     app.broker.create_topic(&app.topic("purchases"), 3, &[]);
     app.broker.delete_topic(&app.topic("at-risk"));
     app.start();
+    let (code, said) = app.check_connection();
+    assert_eq!(code, 78, "{said}");
     assert_eq!(app.await_exit().code(), Some(78), "{}", app.log());
-    let log = app.log();
-    assert!(log.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"), "{log}");
-    assert!(log.contains("unfit-at-risk does not exist"), "{log}");
+    for shown in [app.log(), said] {
+        let differs = "unfit-purchases has 3 partitions and unfit-clickstream has 2";
+        assert!(shown.contains(differs), "{shown}");
+        assert!(shown.contains("unfit-at-risk does not exist"), "{shown}");
+    }
 }
 
 /// Customers have moved to other partitions than their states.

@@ -5,30 +5,14 @@ use std::fs;
 use std::process::Command;
 
 use crate::app::App;
-use crate::harness::{Broker, Record, eventually};
+use crate::harness::{Broker, Listener, Record, eventually};
 
 const SETTINGS: &str = "[runtime]\nworkers = 1\n";
 
-fn order(day: &str) -> Record {
+pub(crate) fn order(day: &str) -> Record {
     let json =
         format!(r#"{{"type":"order_completed","customer_id":"ann","time":"{day}","value":10}}"#);
     Record::new(0, "ann", json)
-}
-
-fn edit(app: &App, from: &str, to: &str) {
-    let file = app.folder.path().join("tenure.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(from), "{text}");
-    fs::write(file, text.replace(from, to)).unwrap();
-}
-
-/// Awaits this current state of the daemon.
-fn await_state(app: &mut App, state: &str) {
-    let metric = format!("tenure_state{{state=\"{state}\"}}");
-    eventually(&format!("the daemon is {state}"), || {
-        app.assert_running();
-        app.log().contains("serving probes") && app.daemon.metric(&metric) == 1
-    });
 }
 
 #[test]
@@ -37,11 +21,11 @@ fn a_daemon_waits_for_a_broker_that_is_away_at_its_start_and_at_a_reload() {
     let mut app = App::on_broker(broker, "early", 1, SETTINGS);
     app.produce("purchases", &[order("2026-01-01")]);
     broker.kill();
-    let (code, said) = check_connection(&app);
+    let (code, said) = app.check_connection();
     assert_eq!(code, 69, "{said}");
     assert!(said.contains("error: topics: no broker responds at"), "{said}");
     app.start();
-    await_state(&mut app, "waiting");
+    app.await_state("waiting");
     let (status, reason) = app.daemon.get("/readyz");
     assert!(status.contains("503"), "{status}");
     assert!(reason.contains("no broker responds at") && reason.contains("refused"), "{reason}");
@@ -51,19 +35,19 @@ fn a_daemon_waits_for_a_broker_that_is_away_at_its_start_and_at_a_reload() {
     // It stops as if it were running.
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
     app.start();
-    await_state(&mut app, "waiting");
+    app.await_state("waiting");
     broker.restart();
-    await_state(&mut app, "running");
+    app.await_state("running");
     eventually("the order is processed", || app.stage_changes().len() == 1);
     // New models take effect once the broker is back.
     broker.kill();
     let model = fs::read_to_string(app.folder.path().join("retail.yaml")).unwrap();
     app.write_model("retail.yaml", &model.replace("days(45)", "days(44)"));
     app.daemon.signal("HUP");
-    await_state(&mut app, "waiting");
+    app.await_state("waiting");
     assert!(app.daemon.get("/readyz").0.contains("200"), "it was ready before");
     broker.restart();
-    await_state(&mut app, "running");
+    app.await_state("running");
     app.produce("purchases", &[order("2026-01-02")]);
     eventually("the next order is processed", || app.stage_changes().len() == 2);
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
@@ -75,16 +59,15 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
     let plain = format!("brokers = \"{}\"", app.broker.bootstrap());
     let security = "[[input]]\ntopic = \"login-clickstream\"";
     let encrypted = "[kafka.security]\nprotocol = \"ssl\"\n";
-    edit(&app, security, &format!("{encrypted}{security}"));
+    app.edit_config(security, &format!("{encrypted}{security}"));
     app.start();
-    await_state(&mut app, "waiting");
+    app.await_state("waiting");
     let (_, reason) = app.daemon.get("/readyz");
     assert!(reason.contains("connecting to a PLAINTEXT broker listener?"), "{reason}");
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
-    let login = format!("brokers = \"{}\"", app.broker.login_address());
-    edit(&app, &plain, &login);
-    edit(
-        &app,
+    let login = format!("brokers = \"127.0.0.1:{}\"", app.broker.port(Listener::Login));
+    app.edit_config(&plain, &login);
+    app.edit_config(
         encrypted,
         "[kafka.security]\nprotocol = \"sasl_plaintext\"\nmechanism = \"PLAIN\"\nusername = \"tenure\"\n\
          password = \"wrong\"\n",
@@ -92,16 +75,16 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
     app.start();
     app.await_error_with_code(78, "refuse the login of User:tenure");
     assert!(!app.log().contains("\"wrong\""), "{}", app.log());
-    assert_eq!(check_connection(&app).0, 78);
-    edit(&app, "\"wrong\"", "\"right\"");
-    let (code, said) = check_connection(&app);
+    assert_eq!(app.check_connection().0, 78);
+    app.edit_config("\"wrong\"", "\"right\"");
+    let (code, said) = app.check_connection();
     assert_eq!(code, 78, "{said}");
     for resource in ["--topic login-changelog", "--group login", "--transactional-id login"] {
         assert!(said.contains(resource), "{resource}: {said}");
     }
     app.produce("purchases", &[order("2026-01-01")]);
     app.daemon.start_patiently();
-    await_state(&mut app, "waiting");
+    app.await_state("waiting");
     let (_, reason) = app.daemon.get("/readyz");
     assert!(reason.contains("not permitted to describe the topic login-purchases"), "{reason}");
     // Each command that the log prints is run once, until nothing is missing.
@@ -126,7 +109,7 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
         assert!(granted.contains(resource), "{granted:?}");
     }
     // The check disturbs no running daemon.
-    let (code, said) = check_connection(&app);
+    let (code, said) = app.check_connection();
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("topics: 2 inputs and the changelog with 1 partitions"), "{said}");
     app.produce("purchases", &[order("2026-01-02")]);
@@ -166,16 +149,6 @@ fn missing_topics_are_created_as_the_daemon_needs_them() {
     app.produce("purchases", &[order("2026-01-01")]);
     app.run_until_caught_up();
     assert_eq!(app.stage_changes().len(), 1);
-}
-
-/// The exit code and the messages of `tenure check --connect`.
-fn check_connection(app: &App) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .args(["check", "--connect", "--config", "tenure.toml"])
-        .current_dir(app.folder.path())
-        .output()
-        .unwrap();
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 /// The resource and the arguments of each `kafka-acls.sh` in the log, without the broker's address.

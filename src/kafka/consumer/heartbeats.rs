@@ -16,6 +16,8 @@ pub(super) struct Heartbeats {
     sent: i64,
     /// Start of the time without heartbeats during which some broker was always reachable.
     missing_since: Option<Instant>,
+    /// Whether no broker was reachable at the last observation.
+    is_cut_off: bool,
 }
 
 impl Heartbeats {
@@ -27,9 +29,14 @@ impl Heartbeats {
     }
 
     fn update(&mut self, sent: i64, is_up: bool, now: Instant) {
+        self.is_cut_off = !is_up;
         let is_missing = is_up && sent == self.sent;
         self.sent = sent;
         self.missing_since = is_missing.then_some(self.missing_since.unwrap_or(now));
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// Always false before the first heartbeat: the classic protocol does not have this request.

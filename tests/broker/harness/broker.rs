@@ -1,5 +1,6 @@
 //! A broker, or a cluster of them: created, killed, restarted.
 
+use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::process::Command;
@@ -11,22 +12,19 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
 
+use super::listeners::{Listener, Listeners};
 use super::node::Node;
 use super::process::Process;
-use super::{Isolation, REQUEST_MAX, WAIT_MAX, client_config, eventually, jars, ports, read};
+use super::{
+    Isolation, REQUEST_MAX, WAIT_MAX, client_config, eventually, jars, listeners, ports, read,
+};
 
 /// Settings for tests: no delays, no retention by time.
 const PROPERTIES: &str = "
 process.roles=broker,controller
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,TLS:SSL,MUTUAL:SSL,EXPIRED:SSL,LOGINTLS:SASL_SSL
 log.dirs=data
-
-# Without a login, everything is permitted; with one, nothing before it is granted.
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
-listener.name.login.sasl.enabled.mechanisms=PLAIN
-listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tenure=\"right\";
 
 auto.create.topics.enable=false
 log.retention.ms=-1
@@ -75,7 +73,8 @@ const STARTS_MAX: usize = 3;
 pub(crate) struct Broker {
     nodes: Vec<Node>,
     bootstrap: String,
-    login: String,
+    /// Of each node.
+    listeners: Vec<Listeners>,
     pub(super) admin: AdminClient<DefaultClientContext>,
     /// For the ends of partitions, as seen by either isolation level.
     pub(super) committed: BaseConsumer,
@@ -109,30 +108,37 @@ impl Broker {
 
     /// `Err` is the log of a broker that exited instead of answering.
     fn start_once(count: usize) -> Result<Broker, String> {
-        let ports: Vec<[u16; 3]> =
+        let ports: Vec<[u16; 2]> =
             (0..count).map(|_| std::array::from_fn(|_| ports::free())).collect();
+        let listeners: Vec<Listeners> = ports.iter().map(|_| Listeners::default()).collect();
         let address = |port: u16| format!("127.0.0.1:{port}");
         let voters: Vec<String> = ports
             .iter()
             .zip(1..)
-            .map(|([_, controller, _], id)| format!("{id}@{}", address(*controller)))
+            .map(|([_, controller], id)| format!("{id}@{}", address(*controller)))
             .collect();
-        let properties = |([port, controller, login], id): (&[u16; 3], i32)| {
+        let properties = |(([port, controller], others), id): ((&[u16; 2], &Listeners), i32)| {
             format!(
-                "{PROPERTIES}{}
+                "{PROPERTIES}{}{}
 node.id={id}
-listeners=PLAINTEXT://{},CONTROLLER://{},LOGIN://{}
+listeners=PLAINTEXT://{},CONTROLLER://{},{}
 controller.quorum.voters={}
 ",
                 replication(count),
+                Listeners::PROPERTIES,
                 address(*port),
                 address(*controller),
-                address(*login),
+                others.list(),
                 voters.join(",")
             )
         };
-        let nodes: Vec<Node> =
-            ports.iter().zip(1..).map(|node| Node::new(&properties(node))).collect();
+        let nodes: Vec<Node> = ports
+            .iter()
+            .zip(&listeners)
+            .zip(1..)
+            .map(|node| Node::new(&properties(node)))
+            .collect();
+        nodes.iter().for_each(|node| listeners::create_certificates(node.folder()));
         let id = cluster_id();
         let mut formats: Vec<Process> = nodes.iter().map(|node| node.format(&id)).collect();
         for (format, node) in formats.iter_mut().zip(&nodes) {
@@ -146,7 +152,7 @@ controller.quorum.voters={}
             }
         }
         nodes.iter().for_each(|node| node.start(&[]));
-        let addresses: Vec<String> = ports.iter().map(|[port, ..]| address(*port)).collect();
+        let addresses: Vec<String> = ports.iter().map(|[port, _]| address(*port)).collect();
         let bootstrap = addresses.join(",");
         let client = |isolation| read::reader_config(&bootstrap, isolation).create().unwrap();
         let broker = Broker {
@@ -155,7 +161,7 @@ controller.quorum.voters={}
             committed: client(Isolation::Committed),
             uncommitted: client(Isolation::Uncommitted),
             bootstrap,
-            login: address(ports[0][2]),
+            listeners,
         };
         broker.await_ready()?;
         // This client knows the brokers too, beyond the addresses that it was given.
@@ -172,9 +178,9 @@ controller.quorum.voters={}
         &self.bootstrap
     }
 
-    /// `host:port` for clients with a login: the user `tenure` with the password `right`.
-    pub(crate) fn login_address(&self) -> &str {
-        &self.login
+    /// The port of a listener with a login or encryption, of the first node on 127.0.0.1.
+    pub(crate) fn port(&self, listener: Listener) -> u16 {
+        self.listeners[0].port(listener)
     }
 
     /// The folder of the first node with all its files, including its log (`broker.log`).
@@ -184,6 +190,12 @@ controller.quorum.voters={}
 
     pub(crate) fn log(&self) -> String {
         self.nodes.iter().map(Node::log).collect()
+    }
+
+    /// From its next start on, the broker trusts other client certificates: those of `other-ca`.
+    pub(crate) fn trust_other_clients(&self) {
+        let tls = self.folder().join("tls");
+        fs::copy(tls.join("other-ca.pem"), tls.join("ca.pem")).unwrap();
     }
 
     /// `kill -9` of all nodes.

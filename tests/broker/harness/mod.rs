@@ -11,6 +11,7 @@
 
 mod broker;
 mod jars;
+mod listeners;
 mod node;
 mod ports;
 pub(crate) mod process;
@@ -20,6 +21,7 @@ mod record;
 mod topics;
 
 pub(crate) use broker::Broker;
+pub(crate) use listeners::Listener;
 pub(crate) use read::{CommittedOffset, Isolation};
 pub(crate) use record::{Record, StoredRecord};
 

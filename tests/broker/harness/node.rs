@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use tempfile::TempDir;
 
 use super::jars;
+use super::listeners::SCRAM_USER;
 use super::process::Process;
 
 /// A small heap, and a JVM that starts quickly and leaves no files outside the folder.
@@ -32,7 +33,7 @@ impl Node {
     /// Formats the folder of its data; the process ends when that is done.
     pub(super) fn format(&self, cluster_id: &str) -> Process {
         let format = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"];
-        java(self.folder(), &format, &[])
+        java(self.folder(), &format, &SCRAM_USER)
     }
 
     pub(super) fn start(&self, options: &[&str]) {

@@ -2,8 +2,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use super::ProxyContext;
@@ -26,16 +26,21 @@ struct PendingResponse {
 }
 
 impl Connection {
-    pub(super) fn start(client: TcpStream, broker: TcpStream, context: Arc<ProxyContext>) {
+    pub(super) fn start(
+        client: TcpStream,
+        broker: TcpStream,
+        context: Arc<ProxyContext>,
+    ) -> Weak<Connection> {
         for end in [&client, &broker] {
             end.set_nodelay(true).unwrap();
         }
         let connection = Arc::new(Connection { client, broker, context });
         // Bounded by the client's requests in flight.
         let (pending, pending_responses) = channel();
-        let responses = connection.clone();
+        let (responses, started) = (connection.clone(), Arc::downgrade(&connection));
         thread::spawn(move || connection.forward_requests(&pending));
         thread::spawn(move || responses.forward_responses(&pending_responses));
+        started
     }
 
     /// Until the client closes; forwarded requests are executed nevertheless.
@@ -110,7 +115,7 @@ impl Connection {
     }
 
     /// One of the sockets may be closed already.
-    fn disconnect(&self) {
+    pub(super) fn disconnect(&self) {
         for end in [&self.client, &self.broker] {
             drop(end.shutdown(Shutdown::Both));
         }

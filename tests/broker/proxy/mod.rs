@@ -21,7 +21,7 @@ pub(crate) use fault::{Fault, Latch};
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 
 use crate::harness::Broker;
@@ -38,6 +38,7 @@ pub(crate) struct Proxy {
 struct ProxyContext {
     address: SocketAddr,
     broker: String,
+    connections: Mutex<Vec<Weak<Connection>>>,
     /// In order of creation: a rule starts to count where the one before it has ended.
     rules: Mutex<Vec<Arc<Rule>>>,
     is_closed: AtomicBool,
@@ -46,10 +47,16 @@ struct ProxyContext {
 impl Proxy {
     /// A proxy for the only broker of a cluster.
     pub(crate) fn for_broker(broker: &Broker) -> Proxy {
+        Proxy::for_address(broker.bootstrap().to_owned())
+    }
+
+    /// For a listener of the broker without encryption.
+    pub(crate) fn for_address(broker: String) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let context = Arc::new(ProxyContext {
             address: listener.local_addr().unwrap(),
-            broker: broker.bootstrap().to_owned(),
+            broker,
+            connections: Mutex::default(),
             rules: Mutex::default(),
             is_closed: AtomicBool::new(false),
         });
@@ -61,6 +68,12 @@ impl Proxy {
     /// `host:port`.
     pub(crate) fn bootstrap(&self) -> String {
         self.context.address.to_string()
+    }
+
+    /// Closes all connections; new ones are accepted.
+    pub(crate) fn disconnect_all(&self) {
+        let connections = std::mem::take(&mut *self.context.connections.lock().unwrap());
+        connections.iter().filter_map(Weak::upgrade).for_each(|it| it.disconnect());
     }
 
     /// Builds a fault for requests of a kind.
@@ -94,7 +107,8 @@ fn accept(listener: &TcpListener, context: &Arc<ProxyContext>) {
         // A stopped broker refuses connections: the proxy closes them.
         let broker = TcpStream::connect(&context.broker);
         if let (Ok(client), Ok(broker)) = (client, broker) {
-            Connection::start(client, broker, context.clone());
+            let connection = Connection::start(client, broker, context.clone());
+            context.connections.lock().unwrap().push(connection);
         }
     }
 }
