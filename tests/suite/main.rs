@@ -24,6 +24,7 @@ mod imports;
 mod language;
 mod model_tests;
 mod naming;
+mod observability;
 mod orders;
 mod presets;
 mod program;
