@@ -25,6 +25,7 @@ mod language;
 mod model_tests;
 mod models;
 mod naming;
+mod observability;
 mod orders;
 mod presets;
 mod program;
