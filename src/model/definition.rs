@@ -38,9 +38,9 @@ pub struct Model {
     pub facts: TiVec<FactId, Fact>,
     /// For how long after a transition a late event can retract it; 0: never.
     pub corrections: Millis,
-    /// Transitions that take effect before this instant are quiet ([`super::Quiet::EmitFrom`]).
+    /// Transitions that take effect before this instant are quiet ([`super::quiet::Quiet::EmitFrom`]).
     pub emit_from: Option<EventTime>,
-    /// Whether all transitions are quiet ([`super::Quiet::Shadow`]).
+    /// Whether all transitions are quiet ([`super::quiet::Quiet::Shadow`]).
     pub shadow: bool,
     pub tests: Vec<ModelTest>,
     pub source: SourceFile,

@@ -14,6 +14,8 @@ mod layer;
 mod load;
 #[path = "../../src/config/mapping.rs"]
 mod mapping;
+#[path = "../../src/config/unknown_name.rs"]
+mod unknown_name;
 #[path = "../../src/config/values.rs"]
 mod values;
 
