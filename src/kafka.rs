@@ -22,6 +22,7 @@ mod preflight;
 mod producer_record;
 mod properties;
 mod reader;
+mod statistics;
 mod topic_plan;
 mod topics;
 mod transaction;

@@ -23,5 +23,5 @@ pub(crate) use find::FoundCustomer;
 pub(crate) use key::store_partition;
 pub use options::Config;
 pub(crate) use rebuild::Rebuild;
-pub use rocks::Rocks;
+pub use rocks::{DiskSpace, Rocks};
 pub(crate) use scan::{CustomerCount, CustomerScan};

@@ -19,11 +19,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, send};
+use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, publish_outputs, send};
 use super::permissions::Resource;
+use super::statistics::{ProducerObserver, with_statistics};
 use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
+use crate::telemetry::ClientMetrics;
 use end::{CALL_TIMEOUT, END_RETRY_MIN, abort_while_polling};
 use stalled::{STALLED_AFTER, StalledTransactions};
 
@@ -36,6 +38,7 @@ const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 pub struct TransactionalProducer {
     config: Config,
     worker: usize,
+    metrics: Option<ClientMetrics>,
     batch_bytes: usize,
     producer: BaseProducer<DeliveryContext>,
     /// Publishes outputs outside of transactions; created by the first publish.
@@ -88,9 +91,11 @@ impl TransactionalProducer {
         config: &Config,
         worker: usize,
         batch_bytes: usize,
+        metrics: Option<ClientMetrics>,
     ) -> Result<TransactionalProducer, Error> {
-        let producer = create_producer(config, worker, batch_bytes)?;
+        let producer = create_producer(config, worker, batch_bytes, metrics.as_ref())?;
         Ok(TransactionalProducer {
+            metrics,
             batch_bytes,
             reports: Vec::new(),
             config: config.clone(),
@@ -108,9 +113,18 @@ impl TransactionalProducer {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
             settings.set("transactional.id", config.former_transactional_id(worker));
-            init_producer(config, &settings)?;
+            init_producer(config, &settings, DeliveryContext::default())?;
         }
         Ok(())
+    }
+
+    /// Takes statistics from the client, which would queue them. To be called from time to time.
+    pub fn observe(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    fn context(&self) -> DeliveryContext {
+        delivery_context(self.worker, self.metrics.as_ref())
     }
 
     /// Publishes outputs outside of any transaction; returns once all are delivered. After `Err`, some
@@ -121,7 +135,7 @@ impl TransactionalProducer {
             None => self
                 .config
                 .idempotent_producer(self.batch_bytes)
-                .create_with_context(DeliveryContext::default())
+                .create_with_context(self.context())
                 .map_err(|source| Error::from_client_creation("creating a producer", source))?,
         };
         let mut reports = Vec::with_capacity(outputs.len());
@@ -146,7 +160,8 @@ impl TransactionalProducer {
 
     /// Replaces the producer: initialising the new one ends the old one's transaction, either way.
     pub fn renew(&mut self) -> Result<(), Error> {
-        self.producer = create_producer(&self.config, self.worker, self.batch_bytes)?;
+        let Self { config, worker, batch_bytes, metrics, .. } = &*self;
+        self.producer = create_producer(config, *worker, *batch_bytes, metrics.as_ref())?;
         // Remains set if aborting fails.
         self.must_renew = true;
         self.must_renew = self.stalled.abort_again(&self.producer)?;
@@ -313,49 +328,35 @@ impl TransactionalProducer {
     }
 }
 
-fn publish_outputs(
-    producer: &BaseProducer<DeliveryContext>,
-    outputs: &[ProducerRecord],
-    reports: &mut Vec<Arc<DeliveryReport>>,
-) -> Result<(), Error> {
-    for output in outputs {
-        let report = Arc::new(DeliveryReport::default());
-        reports.push(report.clone());
-        send(producer, output, &report)?;
-    }
-    flush(producer, FlushUntil::AllReported)?;
-    // Purged records set no failure, and outside a transaction no later call returns their error.
-    if reports.iter().all(|report| report.offset().is_some()) {
-        return Ok(());
-    }
-    Err(Error::Abort {
-        action: "delivering the records",
-        source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
-    })
-}
-
 fn create_producer(
     config: &Config,
     worker: usize,
     batch_bytes: usize,
+    metrics: Option<&ClientMetrics>,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
-    init_producer(config, &config.producer(worker, batch_bytes))
+    let settings = with_statistics(config.producer(worker, batch_bytes));
+    init_producer(config, &settings, delivery_context(worker, metrics))
+}
+
+fn delivery_context(worker: usize, metrics: Option<&ClientMetrics>) -> DeliveryContext {
+    DeliveryContext::observed(metrics.map(|metrics| ProducerObserver::new(worker, metrics)))
 }
 
 /// Whether transactional ids of this app may be used. The id is one that no worker has, so that no process is fenced.
 pub(super) fn check_transactional_id(config: &Config) -> Result<String, Error> {
     let mut settings = config.producer(0, 1);
     settings.set("transactional.id", format!("{}-preflight", config.app));
-    init_producer(config, &settings)?;
+    init_producer(config, &settings, DeliveryContext::default())?;
     Ok(format!("transactional ids with the prefix {} may be used", config.app))
 }
 
 fn init_producer(
     config: &Config,
     settings: &ClientConfig,
+    context: DeliveryContext,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
     let producer: BaseProducer<DeliveryContext> = settings
-        .create_with_context(DeliveryContext::default())
+        .create_with_context(context)
         .map_err(|source| Error::from_client_creation("creating a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
     initialised.map_err(|source| {

@@ -24,9 +24,9 @@ use super::worker_io::StartRequest;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
 use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalProducer};
 use crate::model::Models;
+use crate::partition::hash_models;
 use crate::store::{self, Store};
-use crate::telemetry::Metrics;
-use crate::telemetry::error_chain;
+use crate::telemetry::{KnownLabels, Metrics, error_chain};
 
 pub use super::error::Error;
 pub use super::handle::Handle;
@@ -44,6 +44,7 @@ pub fn run(
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.reset(&metrics);
+    create_known_series(&models, &settings, &metrics);
     let outputs = &settings.outputs;
     let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
@@ -115,6 +116,20 @@ pub fn run(
     shut_down(polling, workers, polled, failure)
 }
 
+fn create_known_series(models: &Models, settings: &Settings, metrics: &Metrics) {
+    let outputs = &settings.outputs;
+    let mut written: Vec<&str> = outputs.topics().map(String::as_str).collect();
+    written.push(&outputs.changelog);
+    metrics.create_known_series(&KnownLabels {
+        inputs: &outputs.inputs,
+        written: &written,
+        models,
+        workers: settings.workers.max(1),
+        config_hash: &settings.config_hash,
+        models_hash: &hash_models(models),
+    });
+}
+
 /// Releases the store however the daemon ends, since it may be started again in this process.
 struct CustomersGuard<'c>(&'c Customers);
 
@@ -157,12 +172,11 @@ fn start_workers(
     store.mark_transactional_ids()?;
     let start = |(number, mailbox): (usize, &Arc<Mailbox>)| {
         let io = LiveIo::open(
-            context.settings.clone(),
+            context,
             store.clone(),
             consumer.clone(),
             ends.clone(),
             number,
-            context.topology.batch_bytes(),
             start_requests.clone(),
         )?;
         let worker = Worker::new(number, context.clone(), io);

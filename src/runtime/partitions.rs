@@ -82,6 +82,17 @@ impl PartitionState {
 }
 
 impl QuarantineCause {
+    pub const ALL: [QuarantineCause; 8] = [
+        QuarantineCause::StateMismatch,
+        QuarantineCause::StateCorrupt,
+        QuarantineCause::DiskSpace,
+        QuarantineCause::Models,
+        QuarantineCause::InputLost,
+        QuarantineCause::InputDamaged,
+        QuarantineCause::Record,
+        QuarantineCause::Panic,
+    ];
+
     pub fn code(self) -> &'static str {
         match self {
             QuarantineCause::StateMismatch => "state_mismatch",
@@ -243,6 +254,12 @@ impl PartitionTable {
             let count = i64::try_from(count.count()).unwrap_or(i64::MAX);
             metrics.partitions.with_label_values(&[name]).set(count);
         }
+        for cause in QuarantineCause::ALL {
+            let is_cause = |state: &&PartitionState| matches!(state, PartitionState::Quarantined(it) if it.cause == cause);
+            let count = i64::try_from(self.states.values().filter(is_cause).count());
+            let gauge = metrics.quarantined_partitions.with_label_values(&[cause.code()]);
+            gauge.set(count.unwrap_or(i64::MAX));
+        }
     }
 }
 
@@ -304,6 +321,7 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::catalogue;
 
     #[test]
     fn only_an_action_that_can_resolve_the_cause_is_accepted_and_taken_once() {
@@ -336,23 +354,23 @@ mod tests {
         let result = partitions.request(3, RecoveryAction::AcceptLoss(Some(9)), false);
         assert_eq!(result, Err(ActionError::UnexpectedOffset));
         let gauge = metrics.partitions.with_label_values(&["quarantined"]);
-        assert_eq!(gauge.get(), 1);
+        let lost = metrics.quarantined_partitions.with_label_values(&["input_lost"]);
+        assert_eq!((gauge.get(), lost.get()), (1, 1));
         partitions.set(3, PartitionState::Running, &metrics);
-        assert_eq!((gauge.get(), partitions.is_quarantined(3)), (0, false));
+        assert_eq!((gauge.get(), lost.get(), partitions.is_quarantined(3)), (0, 0, false));
+    }
+
+    #[test]
+    fn states_and_causes_are_those_of_the_metrics() {
+        let states = catalogue::closed_values("tenure_partitions", "state");
+        assert_eq!(states, PartitionState::NAMES);
+        let causes = catalogue::closed_values("tenure_quarantined_partitions", "cause");
+        assert_eq!(causes, QuarantineCause::ALL.map(QuarantineCause::code));
     }
 
     #[test]
     fn every_possible_action_has_a_name_that_is_parsed() {
-        for cause in [
-            QuarantineCause::StateMismatch,
-            QuarantineCause::StateCorrupt,
-            QuarantineCause::DiskSpace,
-            QuarantineCause::Models,
-            QuarantineCause::InputLost,
-            QuarantineCause::InputDamaged,
-            QuarantineCause::Record,
-            QuarantineCause::Panic,
-        ] {
+        for cause in QuarantineCause::ALL {
             for name in cause.actions() {
                 assert!(RecoveryAction::from_name(name, None).is_some(), "{name}");
             }

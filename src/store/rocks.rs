@@ -21,6 +21,14 @@ const ASIDE_FOLDER: &str = "set-aside";
 /// [`ASIDE_FOLDER`] while files are being moved into it.
 const UNFINISHED_FOLDER: &str = "set-aside.tmp";
 
+/// Bytes of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What this process may still write.
+    pub free: u64,
+    pub size: u64,
+}
+
 /// An open database.
 pub struct Rocks {
     db: DB,
@@ -147,6 +155,19 @@ impl Rocks {
         let value = |family: Family| self.db.property_int_value_cf(self.family(family), name);
         let values = Family::ALL.into_iter().filter_map(|family| value(family).ok().flatten());
         values.sum()
+    }
+
+    /// A property that is the same for all families; 0 if RocksDB does not know it.
+    pub(super) fn database_property(&self, name: &str) -> u64 {
+        // Of one of these families: RocksDB's default one has a cache of its own.
+        let value = self.db.property_int_value_cf(self.family(Family::Customers), name);
+        value.ok().flatten().unwrap_or(0)
+    }
+
+    pub(super) fn disk_space(&self) -> Option<DiskSpace> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Some(DiskSpace { free: bytes(stat.f_bavail), size: bytes(stat.f_blocks) })
     }
 
     pub(super) fn flush(&self) -> Result<(), Error> {
@@ -317,8 +338,7 @@ impl StorageEngine for Rocks {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(&self.path).ok()?;
-        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+        self.disk_space().map(|disk| disk.free)
     }
 
     fn ingest(
