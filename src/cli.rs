@@ -9,6 +9,7 @@ mod explain;
 mod http;
 mod input_report;
 mod mapping;
+mod metrics;
 mod models;
 mod new;
 mod output;
@@ -72,6 +73,8 @@ enum Command {
     Test(test::TestArgs),
     /// Print the commands that create the topics and permissions that are missing in Kafka, or create the topics.
     Topics(topics::TopicsArgs),
+    /// Print the metrics of the daemon: names, types, labels and meaning.
+    Metrics(metrics::MetricsArgs),
     /// Print the JSON Schema of model files, for editors.
     ///
     /// Write it to a file, and begin a model file with: # yaml-language-server: $schema=FILE
@@ -99,6 +102,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Topics(command) => command.run(),
+        Command::Metrics(command) => command.run(),
         Command::Schemas(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -33,7 +33,7 @@ pub use observations::Counts;
 pub(crate) use observations::Observations;
 pub use quantity::Quantity;
 pub use reject::{Headers, RejectReason, Rejection};
-pub(crate) use time::WallTime;
+pub use time::WallTime;
 pub(crate) use time::parse_end_instant;
 pub use time::{EventTime, Millis, Watermark, parse_instant};
 pub(crate) use time_format::is_recent;

@@ -25,6 +25,7 @@ mod preflight;
 mod producer_record;
 mod properties;
 mod reader;
+mod statistics;
 mod tls;
 mod topic_plan;
 mod topics;

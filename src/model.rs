@@ -52,6 +52,7 @@ pub(crate) use problem::{Location, ProblemList, did_you_mean, normalize_line_end
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal,
 };
+pub(crate) use quiet::Quiet;
 pub(crate) use read::{
     CAUSES, DEDUPE_KEYS, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS,
     RESERVED_NAMES, STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS, name_fault,

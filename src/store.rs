@@ -24,5 +24,5 @@ pub(crate) use find::FoundCustomer;
 pub(crate) use key::store_partition;
 pub use options::Config;
 pub(crate) use rebuild::Rebuild;
-pub use rocks::{Rocks, free_bytes};
+pub use rocks::{DiskSpace, Rocks};
 pub(crate) use scan::{CustomerCount, CustomerScan};

@@ -47,6 +47,10 @@ group_lint() {
 
 group_suite() {
   local -a more=("TENURE_SEEDS=${TENURE_SEEDS:-10000}")
+  if ! command -v promtool >/dev/null; then
+    echo 'skipped: promtool check metrics (promtool is not on PATH)'
+    skipped+=(promtool)
+  fi
   ((!long)) || more=(PROPTEST_CASES=20000 "TENURE_SEEDS=${TENURE_SEEDS:-100000}")
   # Cargo does not run documentation tests together with other targets.
   env "${more[@]}" cargo test --locked "${features[@]}" --lib --bins --test suite --test mutations &&

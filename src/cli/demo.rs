@@ -278,6 +278,7 @@ fn settings(state: PathBuf) -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         decoding: DecodingSettings::default(),
+        config_hash: "demo".to_owned(),
         accepted: AcceptedLosses::default(),
         recovery: Recovery::default(),
         // A minute of wall time is many days of event time, so bursts are normal.

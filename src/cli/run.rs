@@ -132,8 +132,8 @@ fn log_start(models: &Models, settings: &Settings) {
         models.list.iter().map(|it| format!("{} version {}", it.name, it.version)).collect();
     let kafka::Config { brokers, app, instance, .. } = &settings.kafka;
     tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        revision = option_env!("TENURE_REVISION"),
+        version = telemetry::VERSION,
+        revision = telemetry::REVISION,
         models = ?names,
         brokers,
         app,

@@ -14,6 +14,9 @@ use crate::partition::{DecodingSettings, GENERATION_BYTES_MAX, Generation};
 use crate::runtime::{BurstSettings, Recovery, Settings};
 use crate::{store, telemetry};
 
+/// Digits of the hash by which the settings of processes are compared.
+const HASH_DIGITS: usize = 16;
+
 impl Document {
     /// The format and the level of logs.
     pub(crate) fn logging(&self) -> (telemetry::LineFormat, &str) {
@@ -87,6 +90,7 @@ impl Document {
             buffer_bytes: self.runtime.buffer_memory.0,
             misconfiguration_timeout: self.runtime.misconfiguration_timeout.duration(),
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
+            config_hash: self.shared_hash(),
             identity: Identity {
                 legacy: self.legacy_hashes(models),
                 ..Identity::default() // Filled in when Kafka's metadata is known.
@@ -96,6 +100,15 @@ impl Document {
             burst: self.burst(),
             recovery: Recovery::default(),
         })
+    }
+
+    /// A hash of what all processes of an app should have in common: not of secrets and `kafka.instance`.
+    fn shared_hash(&self) -> String {
+        let mut shared = self.clone();
+        shared.kafka.instance.clear();
+        let mut hash = sha256_hex(shared.effective_toml().as_bytes());
+        hash.truncate(HASH_DIGITS);
+        hash
     }
 
     /// The topics that are read, in order; a topic may be named several times.

@@ -18,6 +18,8 @@ pub enum Cause {
 }
 
 impl Cause {
+    pub const ALL: [Cause; 4] = [Cause::Event, Cause::Timer, Cause::Correction, Cause::ModelChange];
+
     /// As written in outputs.
     pub fn name(self) -> &'static str {
         match self {

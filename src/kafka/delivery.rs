@@ -9,9 +9,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
 
 use super::error_class::ErrorClass;
 use super::permissions::is_denied;
+use super::statistics::ProducerObserver;
 use super::{Error, ProducerRecord, log_throttle};
 use crate::event::WallTime;
 
@@ -83,9 +85,14 @@ impl DeliveryReport {
 #[derive(Default)]
 pub(super) struct DeliveryContext {
     failure: Mutex<Option<KafkaError>>,
+    observer: Option<ProducerObserver>,
 }
 
 impl DeliveryContext {
+    pub(super) fn observed(observer: Option<ProducerObserver>) -> DeliveryContext {
+        DeliveryContext { observer, ..DeliveryContext::default() }
+    }
+
     /// The first failure since the previous call.
     pub(super) fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
@@ -95,8 +102,15 @@ impl DeliveryContext {
         self.lock().is_some()
     }
 
-    fn set_failure(&self, error: KafkaError) {
+    fn set_failure(&self, topic: &str, error: KafkaError) {
+        self.count_error(topic);
         self.lock().get_or_insert(error);
+    }
+
+    fn count_error(&self, topic: &str) {
+        if let Some(observer) = &self.observer {
+            observer.count_error(topic);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
@@ -112,6 +126,12 @@ impl ClientContext for DeliveryContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         log_throttle::warn("producer", &error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        if let Some(observer) = &self.observer {
+            observer.observe(&statistics);
+        }
     }
 }
 
@@ -133,13 +153,14 @@ impl ProducerContext for DeliveryContext {
             // delivered once a later one of its partition is. But a broker without state of this
             // producer accepts any record as the first, so the refused one may be nowhere.
             Ok(_) => {
-                self.set_failure(KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent))
+                let error = KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent);
+                self.set_failure(message.topic(), error);
             }
             // Purged because of another error, which the next call of the transaction returns.
             Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
             Err((error, _)) => {
                 report.set_failure(error);
-                self.set_failure(error.clone());
+                self.set_failure(message.topic(), error.clone());
             }
         }
     }
@@ -172,6 +193,7 @@ pub(super) fn send(
             }
             Err((source, _)) => {
                 report.set_failure(&source);
+                producer.context().count_error(&record.topic);
                 return Err(Error::Abort { action: "producing a record", source });
             }
         }
@@ -208,4 +230,26 @@ pub(super) fn flush(
         None => Ok(()),
         Some(source) => Err(Error::Abort { action: "delivering the records", source }),
     }
+}
+
+/// Publishes outputs outside of a transaction; `reports` receives a report for each that was sent.
+pub(super) fn publish_outputs(
+    producer: &BaseProducer<DeliveryContext>,
+    outputs: &[ProducerRecord],
+    reports: &mut Vec<Arc<DeliveryReport>>,
+) -> Result<(), Error> {
+    for output in outputs {
+        let report = Arc::new(DeliveryReport::default());
+        reports.push(report.clone());
+        send(producer, output, &report)?;
+    }
+    flush(producer, FlushUntil::AllReported)?;
+    // Purged records set no failure, and outside a transaction no later call returns their error.
+    if reports.iter().all(|report| report.offset().is_some()) {
+        return Ok(());
+    }
+    Err(Error::Abort {
+        action: "delivering the records",
+        source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
+    })
 }

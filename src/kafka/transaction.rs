@@ -19,14 +19,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, send};
+use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, publish_outputs, send};
 use super::permissions::Resource;
 use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
+use crate::telemetry::ClientMetrics;
 use end::{CALL_TIMEOUT, END_RETRY_MIN, abort_while_polling};
 pub(super) use init::check_transactional_id;
-use init::{create_producer, init_producer};
+use init::{create_producer, delivery_context, init_producer};
 use stalled::{STALLED_AFTER, StalledTransactions};
 
 /// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
@@ -36,6 +37,7 @@ const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 pub struct TransactionalProducer {
     config: Config,
     worker: usize,
+    metrics: Option<ClientMetrics>,
     batch_bytes: usize,
     producer: BaseProducer<DeliveryContext>,
     /// Publishes outputs outside of transactions; created by the first publish.
@@ -88,9 +90,11 @@ impl TransactionalProducer {
         config: &Config,
         worker: usize,
         batch_bytes: usize,
+        metrics: Option<ClientMetrics>,
     ) -> Result<TransactionalProducer, Error> {
-        let producer = create_producer(config, worker, batch_bytes)?;
+        let producer = create_producer(config, worker, batch_bytes, metrics.as_ref())?;
         Ok(TransactionalProducer {
+            metrics,
             batch_bytes,
             reports: Vec::new(),
             config: config.clone(),
@@ -108,9 +112,18 @@ impl TransactionalProducer {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
             settings.set("transactional.id", config.former_transactional_id(worker));
-            init_producer(config, &settings)?;
+            init_producer(config, &settings, DeliveryContext::default())?;
         }
         Ok(())
+    }
+
+    /// Takes statistics from the client, which would queue them. To be called from time to time.
+    pub fn observe(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    fn context(&self) -> DeliveryContext {
+        delivery_context(self.worker, self.metrics.as_ref())
     }
 
     /// Publishes outputs outside of any transaction; returns once all are delivered. After `Err`, some
@@ -121,7 +134,7 @@ impl TransactionalProducer {
             None => self
                 .config
                 .idempotent_producer(self.batch_bytes)
-                .create_with_context(DeliveryContext::default())
+                .create_with_context(self.context())
                 .map_err(|source| Error::from_client_creation("creating a producer", source))?,
         };
         let mut reports = Vec::with_capacity(outputs.len());
@@ -146,7 +159,8 @@ impl TransactionalProducer {
 
     /// Replaces the producer: initialising the new one ends the old one's transaction, either way.
     pub(crate) fn renew(&mut self) -> Result<(), Error> {
-        self.producer = create_producer(&self.config, self.worker, self.batch_bytes)?;
+        let Self { config, worker, batch_bytes, metrics, .. } = &*self;
+        self.producer = create_producer(config, *worker, *batch_bytes, metrics.as_ref())?;
         // Remains set if aborting fails.
         self.must_renew = true;
         self.must_renew = self.stalled.abort_again(&self.producer)?;
@@ -311,27 +325,6 @@ impl TransactionalProducer {
             }
         }
     }
-}
-
-fn publish_outputs(
-    producer: &BaseProducer<DeliveryContext>,
-    outputs: &[ProducerRecord],
-    reports: &mut Vec<Arc<DeliveryReport>>,
-) -> Result<(), Error> {
-    for output in outputs {
-        let report = Arc::new(DeliveryReport::default());
-        reports.push(report.clone());
-        send(producer, output, &report)?;
-    }
-    flush(producer, FlushUntil::AllReported)?;
-    // Purged records set no failure, and outside a transaction no later call returns their error.
-    if reports.iter().all(|report| report.offset().is_some()) {
-        return Ok(());
-    }
-    Err(Error::Abort {
-        action: "delivering the records",
-        source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
-    })
 }
 
 fn offset_list(inputs: &[String], parts: &[TransactionPart]) -> Result<TopicPartitionList, Error> {

@@ -13,6 +13,8 @@ pub enum Quiet {
 }
 
 impl Quiet {
+    pub const ALL: [Quiet; 2] = [Quiet::EmitFrom, Quiet::Shadow];
+
     /// The name in outputs and metrics: the key of the model that makes it quiet.
     pub fn name(self) -> &'static str {
         match self {

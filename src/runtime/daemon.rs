@@ -24,9 +24,9 @@ use super::worker_io::StartRequest;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
 use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalProducer};
 use crate::model::Models;
+use crate::partition::hash_models;
 use crate::store::{self, Store};
-use crate::telemetry::Metrics;
-use crate::telemetry::error_chain;
+use crate::telemetry::{KnownLabels, Metrics, error_chain};
 
 pub use super::error::Error;
 pub use super::handle::Handle;
@@ -44,6 +44,7 @@ pub fn run(
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.reset(&metrics);
+    create_known_series(&models, &settings, &metrics);
     settings.kafka.renew_password()?;
     let topology = fetch_topics(&models, &settings, &metrics)?;
     let mut settings = Settings { identity: settings.identity_with(&topology), ..settings };
@@ -127,6 +128,20 @@ fn fetch_topics(
         count.set(i64::from(topology.partitions));
     }
     Ok(topology)
+}
+
+fn create_known_series(models: &Models, settings: &Settings, metrics: &Metrics) {
+    let outputs = &settings.outputs;
+    let mut written: Vec<&str> = outputs.topics().map(String::as_str).collect();
+    written.push(&outputs.changelog);
+    metrics.create_known_series(&KnownLabels {
+        inputs: &outputs.inputs,
+        written: &written,
+        models,
+        workers: settings.workers.max(1),
+        config_hash: &settings.config_hash,
+        models_hash: &hash_models(models),
+    });
 }
 
 /// Releases the store however the daemon ends, since it may be started again in this process.

@@ -80,6 +80,7 @@ fn describe_partitions(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::catalogue;
 
     #[test]
     fn the_reason_for_not_being_ready_is_the_true_one() {
@@ -99,5 +100,6 @@ mod tests {
             assert!(text.contains(reason), "{text}");
         }
         assert!(DaemonState::NAMES.contains(&DaemonState::Stopping.name()));
+        assert_eq!(catalogue::closed_values("tenure_state", "state"), DaemonState::NAMES);
     }
 }

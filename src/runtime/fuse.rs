@@ -123,8 +123,7 @@ fn report(counter: &mut BurstCounter, request: &FuseRequest<'_>) {
     let begins = counter.detect_burst(burst);
     let totals = counter.totals();
     let (transitions, customers) = (totals.transitions, totals.customers);
-    let percent = u128::from(transitions) * 100 / u128::from(burst.threshold(customers));
-    metrics.bursts.reached_percent.set(i64::try_from(percent).unwrap_or(i64::MAX));
+    metrics.bursts.reached_ratio.set(transitions as f64 / burst.threshold(customers) as f64);
     let is_tripped = totals.tripped_since.is_some();
     metrics.bursts.fuse_blown.set(is_tripped.into());
     if !begins {

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::input_ends::{InputEnds, InputPosition};
 use super::partition_registry::PartitionRegistry;
 use super::periodic_thread::PeriodicThread;
+use crate::event::WallTime;
 use crate::kafka::EndOffsetsClient;
 use crate::telemetry::Metrics;
 
@@ -32,6 +33,7 @@ pub(super) fn watch_inputs(context: &Context) -> Result<PeriodicThread, Error> {
         observed: BTreeSet::new(),
         committed: BTreeMap::new(),
         committed_at: None,
+        waits: BTreeMap::new(),
     };
     PeriodicThread::start("input-watch", OBSERVE_INTERVAL, move |_| observer.observe())
 }
@@ -47,6 +49,41 @@ struct Observer {
     /// Committed offsets of partitions that no worker processes.
     committed: BTreeMap<(usize, i32), i64>,
     committed_at: Option<Instant>,
+    /// By input and partition.
+    waits: BTreeMap<(usize, i32), Wait>,
+}
+
+/// How long the next record to be read has waited.
+#[derive(Debug, Default)]
+struct Wait {
+    /// When the partition was last seen without records to read; before that, when it was first seen.
+    since: Option<Instant>,
+    was_caught_up: bool,
+}
+
+impl Wait {
+    /// The next record was appended after the last one that was read, and after the partition was last seen without records
+    /// to read. Where neither is known, the wait is that since the first observation.
+    fn update(
+        &mut self,
+        position: InputPosition,
+        end: i64,
+        at: Instant,
+        now: WallTime,
+    ) -> Duration {
+        if position.offset >= end {
+            *self = Wait { since: Some(at), was_caught_up: true };
+            return Duration::ZERO;
+        }
+        let observed = at.saturating_duration_since(*self.since.get_or_insert(at));
+        let read = position.last_timestamp.map(|last| now.0.saturating_sub(last.0));
+        let read = read.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
+        match read {
+            Some(read) if self.was_caught_up => read.min(observed),
+            Some(read) => read,
+            None => observed,
+        }
+    }
 }
 
 impl Observer {
@@ -63,17 +100,21 @@ impl Observer {
             return;
         }
         self.update_committed(&assigned);
-        let Observer { client, topics, input_ends, metrics, committed, .. } = self;
+        let Observer { client, topics, input_ends, metrics, committed, waits, .. } = self;
         client.request(&assigned, |input, partition, ends, at| {
             let processed = input_ends.set_ends(input, partition, ends, at);
             let committed = committed.get(&(input, partition));
             let committed =
                 committed.map(|offset| InputPosition { offset: *offset, last_timestamp: None });
-            if let Some(InputPosition { offset, last_timestamp }) = processed.or(committed) {
-                let (topic, ends) = (&topics[input], (ends.last_stable, ends.end));
-                metrics.observe_lag(topic, partition, offset, last_timestamp, ends, clock::now());
+            if let Some(position) = processed.or(committed) {
+                let wait = waits.entry((input, partition)).or_default();
+                let waited = wait.update(position, ends.last_stable, at, clock::now());
+                let ends = (ends.last_stable, ends.end);
+                let topic = &topics[input];
+                metrics.observe_lag(topic, partition, position.offset, waited, ends, clock::now());
             }
         });
+        waits.retain(|(_, partition), _| assigned.contains(partition));
         for partition in &assigned {
             for (input, topic) in self.topics.iter().enumerate() {
                 let age = self.input_ends.find(input, *partition).map(|(_, age)| age);
@@ -106,5 +147,32 @@ impl Observer {
                 tracing::debug!(%error, "requesting the committed offsets failed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventTime;
+
+    #[test]
+    fn the_wait_is_that_of_the_next_record() {
+        let (start, now) = (Instant::now(), WallTime(10_000_000));
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let position = |offset, read_before: Option<i64>| InputPosition {
+            offset,
+            last_timestamp: read_before.map(|millis| EventTime(now.0 - millis)),
+        };
+        let mut wait = Wait::default();
+        // Nothing was read since the start: at least since then.
+        assert_eq!(wait.update(position(5, None), 9, at(0), now), Duration::ZERO);
+        assert_eq!(wait.update(position(5, None), 9, at(7), now), Duration::from_secs(7));
+        // Behind by an hour.
+        assert_eq!(wait.update(position(6, Some(3_600_000)), 9, at(8), now).as_secs(), 3600);
+        assert_eq!(wait.update(position(9, Some(1_000)), 9, at(9), now), Duration::ZERO);
+        // A record after a pause of an hour has not waited for an hour.
+        assert_eq!(wait.update(position(9, Some(3_600_000)), 10, at(10), now).as_secs(), 1);
+        // Records follow each other: the last one that was read is the closest.
+        assert_eq!(wait.update(position(90, Some(500)), 99, at(60), now).as_millis(), 500);
     }
 }

@@ -9,18 +9,20 @@ use super::context::Context;
 use super::input_ends::InputEnds;
 use super::settings::Settings;
 use super::worker_io::{StartRequest, WorkerIo};
-use crate::event::WallTime;
+use crate::event::{EventTime, WallTime};
 use crate::kafka::{
     ChangelogRecord, CommittedTransaction, Consumer, ConsumerRecord, EndOffsets, Error, Membership,
     OffsetBounds, OffsetFinder, PartitionReader, ProducerRecord, TransactionPart,
     TransactionalProducer,
 };
-use crate::store::{Rocks, Store};
+use crate::partition::Progress;
+use crate::store::{Rocks, Store, store_partition};
 use crate::telemetry::Metrics;
 
 /// One worker's clients, and the store that all workers share.
 pub(super) struct LiveIo {
     settings: Arc<Settings>,
+    worker: usize,
     store: Arc<Store>,
     consumer: Consumer,
     bounds: Arc<OffsetFinder>,
@@ -43,10 +45,11 @@ impl LiveIo {
         worker: usize,
         start_requests: SyncSender<StartRequest>,
     ) -> Result<LiveIo, Error> {
-        let settings = context.settings.clone();
-        let batch_bytes = context.topology.batch_bytes();
+        let (settings, batch_bytes) = (context.settings.clone(), context.topology.batch_bytes());
+        let metrics = Some(context.metrics.clients.clone());
         Ok(LiveIo {
-            producer: TransactionalProducer::open(&settings.kafka, worker, batch_bytes)?,
+            producer: TransactionalProducer::open(&settings.kafka, worker, batch_bytes, metrics)?,
+            worker,
             bounds,
             input_ends: context.input_ends.clone(),
             reader: PartitionReader::new(&settings.kafka),
@@ -56,6 +59,17 @@ impl LiveIo {
             start_requests,
             started: Instant::now(),
         })
+    }
+
+    /// How late the oldest timer of the worker's partitions is. An error of the disk is left to the next batch.
+    fn observe_timers(&self, metrics: &Metrics, partitions: &[(i32, &Progress)]) {
+        let now = EventTime(clock::now().0);
+        let lag = |(partition, progress): &(i32, &Progress)| {
+            let due = self.store.oldest_timer(store_partition(*partition), progress, now);
+            Some(now.duration_since(due.ok()??).0 / 1000)
+        };
+        let lag = partitions.iter().filter_map(lag).max().unwrap_or(0);
+        metrics.timers.lag_seconds.with_label_values(&[&self.worker.to_string()]).set(lag);
     }
 
     fn input_topic(&self, input: u32) -> &str {
@@ -148,12 +162,19 @@ impl WorkerIo for LiveIo {
         self.consumer.poll_thread().unpark();
     }
 
-    fn observe(&self, metrics: &Metrics) {
+    fn observe(&self, metrics: &Metrics, partitions: &[(i32, &Progress)]) {
+        self.producer.observe();
+        let number = |value| i64::try_from(value).unwrap_or(i64::MAX);
         for (property, value) in self.store.properties() {
             if let Some(gauge) = metrics.rocksdb.get(property) {
-                gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+                gauge.set(number(value));
             }
         }
+        if let Some(disk) = self.store.disk_space() {
+            metrics.disk.free_bytes.with_label_values::<&str>(&[]).set(number(disk.free));
+            metrics.disk.size_bytes.with_label_values::<&str>(&[]).set(number(disk.size));
+        }
+        self.observe_timers(metrics, partitions);
     }
 
     fn wall_time(&self) -> WallTime {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::quarantine::{ActionError, Quarantine, RecoveryAction};
+use super::quarantine::{ActionError, Quarantine, QuarantineCause, RecoveryAction};
 use crate::event::Position;
 use crate::telemetry::Metrics;
 
@@ -122,13 +122,19 @@ impl PartitionTable {
             let count = i64::try_from(count.count()).unwrap_or(i64::MAX);
             metrics.partitions.with_label_values(&[name]).set(count);
         }
+        for cause in QuarantineCause::ALL {
+            let is_cause = |state: &&PartitionState| matches!(state, PartitionState::Quarantined(it) if it.cause == cause);
+            let count = i64::try_from(self.states.values().filter(is_cause).count());
+            let gauge = metrics.quarantined_partitions.with_label_values(&[cause.code()]);
+            gauge.set(count.unwrap_or(i64::MAX));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::quarantine::QuarantineCause;
+    use crate::telemetry::catalogue;
 
     #[test]
     fn only_an_action_that_can_resolve_the_cause_is_accepted_and_taken_once() {
@@ -161,8 +167,17 @@ mod tests {
         let result = partitions.request(3, RecoveryAction::AcceptLoss(Some(9)), false);
         assert_eq!(result, Err(ActionError::UnexpectedOffset));
         let gauge = metrics.partitions.with_label_values(&["quarantined"]);
-        assert_eq!(gauge.get(), 1);
+        let lost = metrics.quarantined_partitions.with_label_values(&["input_lost"]);
+        assert_eq!((gauge.get(), lost.get()), (1, 1));
         partitions.set(3, PartitionState::Running, &metrics);
-        assert_eq!((gauge.get(), partitions.is_quarantined(3)), (0, false));
+        assert_eq!((gauge.get(), lost.get(), partitions.is_quarantined(3)), (0, 0, false));
+    }
+
+    #[test]
+    fn states_and_causes_are_those_of_the_metrics() {
+        let states = catalogue::closed_values("tenure_partitions", "state");
+        assert_eq!(states, PartitionState::NAMES);
+        let causes = catalogue::closed_values("tenure_quarantined_partitions", "cause");
+        assert_eq!(causes, QuarantineCause::ALL.map(QuarantineCause::code));
     }
 }

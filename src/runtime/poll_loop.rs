@@ -18,8 +18,7 @@ use super::worker_io::StartRequest;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, RebalanceListener};
 use crate::store::Store;
 use crate::store::store_partition;
-use crate::telemetry::Metrics;
-use crate::telemetry::error_chain;
+use crate::telemetry::{ClientStatistics, Metrics, error_chain};
 
 /// Poll timeout while the workers have no room for what has been fetched.
 const ROOM_POLL_TIMEOUT: Duration = Duration::from_millis(5);
@@ -57,6 +56,10 @@ impl RebalanceHandler {
 }
 
 impl RebalanceListener for RebalanceHandler {
+    fn on_statistics(&self, statistics: ClientStatistics) {
+        self.metrics.clients.observe("consumer", statistics);
+    }
+
     fn on_assigned(&self, partitions: &[i32]) {
         tracing::info!(?partitions, "partitions assigned");
         self.metrics.rebalances.with_label_values(&["assigned"]).inc();
@@ -184,6 +187,7 @@ impl PollLoop<'_> {
     fn rejoin(&mut self, reason: &'static str, error: Option<kafka::Error>) -> Result<(), Error> {
         if let Some(error) = error {
             tracing::warn!(error = %error_chain(&error), "this member of the group was fenced");
+            self.context.metrics.commits.fenced.with_label_values(&["member"]).inc();
             let now = Instant::now();
             let last = self.fenced_at.replace(now);
             if last.is_some_and(|at| now.duration_since(at) < MEMBER_FENCE_WINDOW) {

@@ -109,6 +109,17 @@ impl Quarantine {
 }
 
 impl QuarantineCause {
+    pub const ALL: [QuarantineCause; 8] = [
+        QuarantineCause::StateMismatch,
+        QuarantineCause::StateCorrupt,
+        QuarantineCause::DiskSpace,
+        QuarantineCause::Models,
+        QuarantineCause::InputLost,
+        QuarantineCause::InputDamaged,
+        QuarantineCause::Record,
+        QuarantineCause::Panic,
+    ];
+
     pub fn code(self) -> &'static str {
         match self {
             QuarantineCause::StateMismatch => "state_mismatch",
@@ -185,16 +196,7 @@ mod tests {
 
     #[test]
     fn every_possible_action_has_a_name_that_is_parsed() {
-        for cause in [
-            QuarantineCause::StateMismatch,
-            QuarantineCause::StateCorrupt,
-            QuarantineCause::DiskSpace,
-            QuarantineCause::Models,
-            QuarantineCause::InputLost,
-            QuarantineCause::InputDamaged,
-            QuarantineCause::Record,
-            QuarantineCause::Panic,
-        ] {
+        for cause in QuarantineCause::ALL {
             for name in cause.actions() {
                 assert!(RecoveryAction::from_name(name, None).is_some(), "{name}");
             }

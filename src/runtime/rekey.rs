@@ -211,7 +211,8 @@ impl<'r> Rekey<'r> {
         self.check_target()?;
         let partitioner = self.summary.partitioner.unwrap_or(Partitioner::Murmur2);
         let kafka = kafka::Config { instance: "rekey".to_owned(), ..self.settings.kafka.clone() };
-        let mut producer = TransactionalProducer::open(&kafka, 0, self.topology.batch_bytes())?;
+        let mut producer =
+            TransactionalProducer::open(&kafka, 0, self.topology.batch_bytes(), None)?;
         let identity = self.settings.identity_with(&self.topology);
         let outputs = &self.settings.outputs;
         let mut progress = self.initial_progress()?;

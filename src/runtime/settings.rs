@@ -46,6 +46,8 @@ pub struct Settings {
     pub misconfiguration_timeout: Duration,
     /// Longest time to shut down in; then the process exits.
     pub shutdown_deadline: Duration,
+    /// Of all settings, except for secrets and for what differs between the processes of an app.
+    pub config_hash: String,
     /// What stored state must have been made from to be continued.
     pub identity: Identity,
     /// Mappings, limits and money as they are stored with the states.

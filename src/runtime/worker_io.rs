@@ -8,6 +8,7 @@ use crate::kafka::{
     ChangelogRecord, CommittedTransaction, EndOffsets, Error, OffsetBounds, ProducerRecord,
     SeekPosition, TransactionPart,
 };
+use crate::partition::Progress;
 use crate::store::{StorageEngine, Store};
 use crate::telemetry::Metrics;
 
@@ -78,8 +79,8 @@ pub(super) trait WorkerIo {
     /// Requests that the polling thread reads a restored partition.
     fn start_reading(&mut self, start: StartRequest);
 
-    /// Updates the metrics that only the implementation can read.
-    fn observe(&self, metrics: &Metrics);
+    /// Updates the metrics that only the implementation can read; `partitions` are those of the worker.
+    fn observe(&self, metrics: &Metrics, partitions: &[(i32, &Progress)]);
 
     fn wall_time(&self) -> WallTime;
 

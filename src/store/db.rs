@@ -10,7 +10,7 @@ use super::key::Prefix;
 use super::options::Config;
 use super::partition_cache::PartitionCache;
 use super::state_decoder::{StateDecoder, corrupt_customer};
-use super::{Error, Rocks, key};
+use super::{DiskSpace, Error, Rocks, key};
 use crate::customer::{self, StateDecodeError};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::partition::codec;
@@ -20,14 +20,25 @@ use crate::partition::{
     TimerKey,
 };
 
-/// RocksDB properties that are exported as metrics: (label, property).
-const PROPERTIES: [(&str, &str); 6] = [
+/// RocksDB properties of each column family that are exported as metrics: (label, property).
+const FAMILY_PROPERTIES: [(&str, &str); 7] = [
     ("keys", "rocksdb.estimate-num-keys"),
     ("live_sst_bytes", "rocksdb.live-sst-files-size"),
+    ("total_sst_bytes", "rocksdb.total-sst-files-size"),
     ("memtable_bytes", "rocksdb.cur-size-all-mem-tables"),
+    ("table_readers_bytes", "rocksdb.estimate-table-readers-mem"),
     ("pending_compaction_bytes", "rocksdb.estimate-pending-compaction-bytes"),
     ("background_errors", "rocksdb.background-errors"),
+];
+/// The same for properties of the database as a whole, which every column family shows.
+const DATABASE_PROPERTIES: [(&str, &str); 7] = [
+    ("block_cache_bytes", "rocksdb.block-cache-usage"),
+    ("block_cache_capacity_bytes", "rocksdb.block-cache-capacity"),
+    ("block_cache_pinned_bytes", "rocksdb.block-cache-pinned-usage"),
+    ("running_compactions", "rocksdb.num-running-compactions"),
+    ("running_flushes", "rocksdb.num-running-flushes"),
     ("write_stopped", "rocksdb.is-write-stopped"),
+    ("delayed_write_bytes_per_second", "rocksdb.actual-delayed-write-rate"),
 ];
 
 /// A commit to write to disk.
@@ -91,11 +102,17 @@ impl Store {
         Rocks::delete_set_aside(path)
     }
 
-    /// RocksDB properties by label, summed over the column families.
+    /// RocksDB properties by label; those of column families as a sum.
     pub fn properties(&self) -> Vec<(&'static str, u64)> {
-        let value =
-            |(name, property): &(&'static str, &str)| (*name, self.engine.property(property));
-        PROPERTIES.iter().map(value).collect()
+        let of_families = FAMILY_PROPERTIES.map(|(name, it)| (name, self.engine.property(it)));
+        let shared =
+            DATABASE_PROPERTIES.map(|(name, it)| (name, self.engine.database_property(it)));
+        of_families.into_iter().chain(shared).collect()
+    }
+
+    /// Of the file system of the folder; `None` if it cannot be queried.
+    pub fn disk_space(&self) -> Option<DiskSpace> {
+        self.engine.disk_space()
     }
 
     /// Flushes the memtables: data that is not in the WAL becomes durable, too.
@@ -260,6 +277,17 @@ impl<E: StorageEngine> Store<E> {
         };
         self.engine.scan(Family::Timers, &from, &key::due_bound(prefix, end), &mut take)?;
         Ok((timers, loaded_to))
+    }
+
+    /// When the oldest timer that has not fired was due, if that is before `end`.
+    pub fn oldest_timer(
+        &self,
+        partition: u32,
+        progress: &Progress,
+        end: EventTime,
+    ) -> Result<Option<EventTime>, Error> {
+        let (timers, _) = self.load_timers(self.prefix(partition)?, progress, end, 1)?;
+        Ok(timers.first().map(|timer| timer.due))
     }
 
     /// Writes all commits atomically.

@@ -21,6 +21,25 @@ const ASIDE_FOLDER: &str = "set-aside";
 /// [`ASIDE_FOLDER`] while files are being moved into it.
 const UNFINISHED_FOLDER: &str = "set-aside.tmp";
 
+/// Bytes of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What this process may still write.
+    pub free: u64,
+    pub size: u64,
+}
+
+impl DiskSpace {
+    /// Of the file system of a folder, or of the nearest folder above it that exists; `None` if it cannot be queried.
+    pub fn of(folder: &Path) -> Option<DiskSpace> {
+        let above = folder.ancestors();
+        let above = above.map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
+        let stat = above.filter_map(|it| rustix::fs::statvfs(it).ok()).next()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Some(DiskSpace { free: bytes(stat.f_bavail), size: bytes(stat.f_blocks) })
+    }
+}
+
 /// An open database.
 pub struct Rocks {
     db: DB,
@@ -147,6 +166,17 @@ impl Rocks {
         let value = |family: Family| self.db.property_int_value_cf(self.family(family), name);
         let values = Family::ALL.into_iter().filter_map(|family| value(family).ok().flatten());
         values.sum()
+    }
+
+    /// A property that is the same for all families; 0 if RocksDB does not know it.
+    pub(super) fn database_property(&self, name: &str) -> u64 {
+        // Of one of these families: RocksDB's default one has a cache of its own.
+        let value = self.db.property_int_value_cf(self.family(Family::Customers), name);
+        value.ok().flatten().unwrap_or(0)
+    }
+
+    pub(super) fn disk_space(&self) -> Option<DiskSpace> {
+        DiskSpace::of(&self.path)
     }
 
     pub(super) fn flush(&self) -> Result<(), Error> {
@@ -317,7 +347,7 @@ impl StorageEngine for Rocks {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        free_bytes(&self.path)
+        self.disk_space().map(|disk| disk.free)
     }
 
     fn ingest(
@@ -333,12 +363,4 @@ impl StorageEngine for Rocks {
         self.ingest_file(family, &file, pairs)
             .map_err(|source| self.classify_error(IoOperation::Write, source))
     }
-}
-
-/// Bytes that are free for this process in the file system of a folder, or of the nearest folder above it that exists.
-pub fn free_bytes(path: &Path) -> Option<u64> {
-    let existing =
-        path.ancestors().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
-    let stat = existing.filter_map(|it| rustix::fs::statvfs(it).ok()).next()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

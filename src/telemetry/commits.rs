@@ -2,29 +2,32 @@
 
 use std::time::Duration;
 
-use super::metrics::Metrics;
-use crate::event::{EventTime, EventType, WallTime};
-use crate::model::Models;
+use super::delays::seconds;
+use super::metrics::{Metrics, TransitionMetrics};
+use crate::customer::{Cause, StageChange};
+use crate::event::{EventType, WallTime};
+use crate::model::{Model, Models};
 use crate::partition::{Commit, Output, Progress, Record};
 
 impl Metrics {
-    pub fn observe_committed_transaction(&self, duration: Duration) {
+    pub fn observe_committed_transaction(&self, worker: usize, duration: Duration, at: WallTime) {
         self.count_transaction("committed");
-        self.transaction_seconds.observe(duration.as_secs_f64());
+        self.commits.transaction_seconds.observe(duration.as_secs_f64());
+        self.commits.last_seconds.with_label_values(&[&worker.to_string()]).set(at.0 / 1000);
     }
 
     pub fn count_transaction(&self, outcome: &str) {
-        self.transactions.with_label_values(&[outcome]).inc();
+        self.commits.transactions.with_label_values(&[outcome]).inc();
     }
 
-    /// Sets how many records of an input are not read yet, how old the last read one is, and how many belong to open
+    /// Sets how many records of an input are not read yet, how long the next one has waited, and how many belong to open
     /// transactions.
     pub fn observe_lag(
         &self,
         topic: &str,
         partition: i32,
         offset: i64,
-        last_timestamp: Option<EventTime>,
+        waited: Duration,
         (last_stable, end): (i64, i64),
         at: WallTime,
     ) {
@@ -33,14 +36,8 @@ impl Metrics {
             .map(|(end, begin)| end.saturating_sub(begin).max(0));
         self.lag.records.with_label_values(&labels).set(lag);
         self.lag.undecided.with_label_values(&labels).set(undecided);
-        // Of a partition that is not processed here, the age is not known.
-        match last_timestamp.filter(|_| lag > 0) {
-            Some(last) => {
-                self.lag.seconds.with_label_values(&labels).set((at.0 - last.0).max(0) / 1000)
-            }
-            None if lag == 0 => self.lag.seconds.with_label_values(&labels).set(0),
-            None => drop(self.lag.seconds.remove_label_values(&labels)),
-        }
+        let waited = i64::try_from(waited.as_secs()).unwrap_or(i64::MAX);
+        self.lag.seconds.with_label_values(&labels).set(waited);
         self.lag.observed_seconds.with_label_values(&labels).set(at.0 / 1000);
     }
 
@@ -52,17 +49,17 @@ impl Metrics {
         }
     }
 
-    /// Counts the outputs and anomalies of a commit, and sets its watermark.
+    /// Counts the outputs and anomalies of a commit that ended `now`, and sets its watermark.
     pub fn count_commit(
         &self,
         models: &Models,
         topics: &[String],
         partition: i32,
         commit: &Commit,
+        now: WallTime,
     ) {
-        let Metrics { batches, input, transitions, quiet_transitions, watermark_seconds, .. } =
-            self;
-        batches.inc();
+        let Metrics { input, transitions, watermark_seconds, .. } = self;
+        self.commits.batches.inc();
         let anomalies = commit.anomalies;
         for (counter, count) in [
             (&input.duplicates, anomalies.duplicates),
@@ -82,18 +79,11 @@ impl Metrics {
         if commit.progress.max_event_time.is_some() {
             watermark_seconds.with_label_values(&[&partition.to_string()]).set(watermark);
         }
+        self.observe_delays(models, commit, now);
         for output in &commit.outputs {
             match output {
                 Output::StageChanged { change, .. } => {
-                    let model = &models.list[change.model];
-                    let [from, to] =
-                        [change.from, change.to].map(|stage| model.stages[stage].name.as_str());
-                    transitions
-                        .with_label_values(&[&model.name, from, to, change.cause.name()])
-                        .inc();
-                    if let Some(quiet) = model.quiet(change.effective_at) {
-                        quiet_transitions.with_label_values(&[&model.name, quiet.name()]).inc();
-                    }
+                    transitions.count(&models.list[change.model], change);
                 }
                 Output::Rejected { rejection, .. } => {
                     input.dead_letters.with_label_values(&[rejection.reason.code()]).inc()
@@ -135,12 +125,28 @@ impl Metrics {
 
     /// Adds a partition's customers and timers to the metrics (`sign` 1), or subtracts them (`sign` -1).
     pub fn count_population(&self, models: &Models, progress: &Progress, sign: i64) {
-        self.timers.add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
+        self.timers.armed.add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
         for (model, counts) in models.list.iter().zip(&progress.population.0) {
             for (stage, count) in model.stages.iter().zip(counts) {
                 let customers = self.customers.with_label_values(&[&model.name, &stage.name]);
                 customers.add(sign * i64::try_from(*count).unwrap_or(i64::MAX));
             }
+        }
+    }
+}
+
+impl TransitionMetrics {
+    fn count(&self, model: &Model, change: &StageChange) {
+        let [from, to] = [change.from, change.to].map(|stage| model.stages[stage].name.as_str());
+        self.taken.with_label_values(&[&model.name, from, to, change.cause.name()]).inc();
+        if let Some(quiet) = model.quiet(change.effective_at) {
+            self.quiet.with_label_values(&[&model.name, quiet.name()]).inc();
+        }
+        // A correction ends a stay that another transition should have ended, or that never was.
+        if change.cause != Cause::Correction {
+            let stay = change.effective_at.duration_since(change.entered);
+            let histogram = self.stay_seconds.with_label_values(&[model.name.as_str(), from]);
+            histogram.observe(seconds(stay));
         }
     }
 }

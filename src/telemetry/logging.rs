@@ -3,6 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::log_lines::CountLines;
 
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,13 +22,13 @@ pub enum LineFormat {
 /// If `level` is invalid, or logging was started before.
 pub fn init_logging(format: LineFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
+    let all = tracing_subscriber::registry().with(filter).with(CountLines::of_process());
     let started = match format {
-        LineFormat::Text => builder.with_target(false).try_init(),
-        LineFormat::Json => builder.json().flatten_event(true).try_init(),
+        LineFormat::Text => all.with(lines.with_target(false)).try_init(),
+        LineFormat::Json => all.with(lines.json().flatten_event(true)).try_init(),
     };
     started.map_err(|error| error.to_string())
 }

@@ -1,34 +1,35 @@
-//! All metrics with names and help texts. No other module declares any. Label values come from closed
-//! sets (topics, partitions, models, stages, reasons), never from customers.
+//! The handles of all metrics. What they are is in the [catalogue](super::catalogue).
 
 mod declare;
+mod kafka;
 mod sections;
 
 use std::collections::BTreeMap;
 
 use prometheus::{
-    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Registry, TextEncoder,
 };
 
+use super::log_lines;
+use crate::customer::Cause;
 use declare::Registrar;
+pub use kafka::{ClientMetrics, ClientStatistics};
 
 /// All metrics of the process.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// By hash of the settings and of the models.
+    pub(super) config: IntGaugeVec,
+    /// By level.
+    log_lines: IntCounterVec,
     pub input: InputMetrics,
     pub decoding: DecodingMetrics,
-    /// By model, from, to and cause.
-    pub transitions: IntCounterVec,
-    /// Transitions that are not published, by model and reason.
-    pub quiet_transitions: IntCounterVec,
+    pub transitions: TransitionMetrics,
+    pub delays: DelayMetrics,
     pub bursts: BurstMetrics,
-    pub batches: IntCounter,
-    /// By outcome.
-    pub transactions: IntCounterVec,
-    /// By worker.
-    pub transaction_limit_percent: IntGaugeVec,
-    pub transaction_seconds: Histogram,
+    pub commits: CommitMetrics,
     /// By model and stage.
     pub customers: IntGaugeVec,
     pub lag: LagMetrics,
@@ -36,12 +37,13 @@ pub struct Metrics {
     pub input_partitions: IntGaugeVec,
     /// By partition.
     pub watermark_seconds: IntGaugeVec,
-    /// Customers with an armed timer.
-    pub timers: IntGauge,
+    pub timers: TimerMetrics,
     /// 1 for what the daemon is doing, 0 for all else, by state.
     pub state: IntGaugeVec,
     /// Partitions of this process, by state.
     pub partitions: IntGaugeVec,
+    /// By cause.
+    pub quarantined_partitions: IntGaugeVec,
     pub topics: TopicMetrics,
     pub model_changes: ModelChangeMetrics,
     /// By kind.
@@ -52,8 +54,10 @@ pub struct Metrics {
     pub clock: ClockMetrics,
     /// Merges that stopped waiting for an idle input.
     pub merge_timeouts: IntCounter,
-    /// Properties of RocksDB summed over all column families, by property name.
+    pub disk: DiskMetrics,
+    /// Properties of RocksDB, by property name.
     pub rocksdb: BTreeMap<&'static str, IntGauge>,
+    pub clients: ClientMetrics,
 }
 
 /// Metrics of input records.
@@ -136,12 +140,63 @@ pub struct ModelChangeMetrics {
     pub reloads: IntCounterVec,
 }
 
+/// Metrics of transitions, by model.
+#[derive(Clone, Debug)]
+pub struct TransitionMetrics {
+    /// By model, from, to and cause.
+    pub taken: IntCounterVec,
+    /// Those that are not published, by model and reason.
+    pub quiet: IntCounterVec,
+    /// Time in the stage that was left, by model and stage.
+    pub stay_seconds: HistogramVec,
+}
+
+/// Delays until a transition is published, by cause.
+#[derive(Clone, Debug)]
+pub struct DelayMetrics {
+    /// From the timestamp of the record that caused it.
+    pub from_record: BTreeMap<Cause, Histogram>,
+    /// From the event time at which it took effect.
+    pub from_event_time: BTreeMap<Cause, Histogram>,
+}
+
+/// Metrics of commits.
+#[derive(Clone, Debug)]
+pub struct CommitMetrics {
+    pub batches: IntCounter,
+    /// By outcome.
+    pub transactions: IntCounterVec,
+    pub transaction_seconds: Histogram,
+    /// By worker.
+    pub limit_ratio: GaugeVec,
+    /// When it was last committed, by worker.
+    pub last_seconds: IntGaugeVec,
+    /// By kind of client.
+    pub fenced: IntCounterVec,
+}
+
+/// Metrics of timers.
+#[derive(Clone, Debug)]
+pub struct TimerMetrics {
+    /// Customers with an armed timer.
+    pub armed: IntGauge,
+    /// Age of the oldest due timer, by worker.
+    pub lag_seconds: IntGaugeVec,
+}
+
+/// Metrics of the file system of the state directory; no series where it is not known.
+#[derive(Clone, Debug)]
+pub struct DiskMetrics {
+    pub free_bytes: IntGaugeVec,
+    pub size_bytes: IntGaugeVec,
+}
+
 /// Metrics of bursts of transitions.
 #[derive(Clone, Debug)]
 pub struct BurstMetrics {
     pub started: IntCounter,
-    /// Transitions in percent of the burst limit.
-    pub reached_percent: IntGauge,
+    /// Transitions relative to the burst limit.
+    pub reached_ratio: Gauge,
     /// 1 while the circuit breaker suspends transitions.
     pub fuse_blown: IntGauge,
 }
@@ -179,84 +234,61 @@ impl Metrics {
     /// Registers all metrics.
     ///
     /// # Errors
-    /// If a name is declared twice, which a test rules out.
+    /// If they are not those of the catalogue, which a test rules out.
     pub fn new() -> prometheus::Result<Metrics> {
-        let registry = Registry::new();
-        let declare = Registrar(&registry);
-        let [transitions, quiet_transitions] = declare.transitions()?;
-        let metrics = Metrics {
+        let declare = Registrar::default();
+        declare.build_info()?;
+        let mut metrics = Metrics {
+            registry: Registry::new(),
+            config: declare.gauges("tenure_config_info")?,
+            log_lines: declare.counters("tenure_log_lines_total")?,
             input: declare.input()?,
             decoding: declare.decoding()?,
-            transitions,
-            quiet_transitions,
+            transitions: declare.transitions()?,
+            delays: declare.delays()?,
             bursts: declare.bursts()?,
-            batches: declare.counter("batches_total", "Batches applied.")?,
-            transactions: declare.counters(
-                "transactions_total",
-                "Kafka transactions ended.",
-                &["outcome"],
-            )?,
-            transaction_limit_percent: declare.gauges(
-                "transaction_limit_percent",
-                "Current size limit of a transaction, in percent of the maximum: reduced for a while after an abort.",
-                &["worker"],
-            )?,
-            transaction_seconds: declare
-                .histogram("transaction_seconds", "Duration of a Kafka transaction.")?,
-            customers: declare.gauges("customers", "Customers in a stage.", &["model", "stage"])?,
+            commits: declare.commits()?,
+            customers: declare.gauges("tenure_customers")?,
             lag: declare.lag()?,
-            input_partitions: declare.gauges(
-                "input_partitions",
-                "Partitions of an input, over all processes.",
-                &["topic"],
-            )?,
-            watermark_seconds: declare.gauges(
-                "watermark_timestamp_seconds",
-                "The watermark, in seconds since 1970.",
-                &["partition"],
-            )?,
-            timers: declare.gauge("timers", "Customers with an armed timer.")?,
-            state: declare.gauges(
-                "state",
-                "1 for the current state of the daemon: starting, waiting (for Kafka, or for a correction; /readyz and the log have the cause), restoring, running or stopping.",
-                &["state"],
-            )?,
-            partitions: declare.gauges(
-                "partitions",
-                "Partitions assigned to this process: restoring, running, left_alone (deferred: the changelog has newer models or a newer version) or quarantined (they cannot be processed; `tenure state` shows why).",
-                &["state"],
-            )?,
+            input_partitions: declare.gauges("tenure_input_partitions")?,
+            watermark_seconds: declare.gauges("tenure_watermark_timestamp_seconds")?,
+            timers: declare.timers()?,
+            state: declare.gauges("tenure_state")?,
+            partitions: declare.gauges("tenure_partitions")?,
+            quarantined_partitions: declare.gauges("tenure_quarantined_partitions")?,
             topics: declare.topics()?,
             model_changes: declare.model_changes()?,
-            rebalances: declare.counters(
-                "rebalances_total",
-                "Rebalances of the group.",
-                &["kind"],
-            )?,
-            consumer_rejoins: declare.rejoins()?,
+            rebalances: declare.counters("tenure_rebalances_total")?,
+            consumer_rejoins: declare.counters("tenure_group_rejoins_total")?,
             restore: declare.restore()?,
             clock: declare.clock()?,
-            merge_timeouts: declare.counter(
-                "merge_timeouts_total",
-                "Idle inputs that a merge stopped waiting for.",
-            )?,
+            merge_timeouts: declare.counter("tenure_merge_timeouts_total")?,
+            disk: declare.disk()?,
             rocksdb: declare.rocksdb()?,
-            registry: registry.clone(),
+            clients: declare.clients()?,
         };
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        declare
+            .registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        metrics.registry = declare.finish()?;
         Ok(metrics)
     }
 
-    /// Clears the metrics of partitions, for a daemon that restarts in the same process.
+    /// Clears the metrics of partitions and clients, for a daemon that restarts in the same process.
     pub fn reset_partitions(&self) {
-        self.timers.set(0);
+        self.timers.armed.set(0);
+        self.timers.lag_seconds.reset();
+        self.clients.reset();
         let gauges = [&self.customers, &self.watermark_seconds].into_iter().chain(self.lag.all());
         gauges.for_each(IntGaugeVec::reset);
     }
 
     /// All values in the Prometheus text format.
     pub fn render(&self) -> Vec<u8> {
+        for (level, lines) in log_lines::take() {
+            self.log_lines.with_label_values(&[level]).inc_by(lines);
+        }
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "encoding the metrics failed");

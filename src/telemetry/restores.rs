@@ -1,45 +1,7 @@
 //! What a restore observes: each method counts and logs one occurrence.
 
+use super::local_state::{CHANGELOG_CUT, LocalState};
 use super::metrics::Metrics;
-
-/// What a restore finds on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalState {
-    /// It is that of the last commit.
-    Complete,
-    /// The changelog has later commits.
-    Behind,
-    /// No state.
-    Missing,
-    /// Customers are missing: the disk lost data without reporting it.
-    Incomplete,
-    /// The changelog no longer has the records after it.
-    TooOld,
-    /// It belongs to another changelog.
-    OtherChangelog,
-    /// So old that the changelog may no longer have the tombstones written since.
-    Stale,
-    /// Ahead of the changelog, which has lost records.
-    Ahead,
-    /// An operator requested a rebuild.
-    RebuildRequested,
-}
-
-impl LocalState {
-    fn label(self) -> &'static str {
-        match self {
-            LocalState::Complete => "complete",
-            LocalState::Behind => "behind",
-            LocalState::Missing => "missing",
-            LocalState::Incomplete => "incomplete",
-            LocalState::TooOld => "too_old",
-            LocalState::OtherChangelog => "other_changelog",
-            LocalState::Stale => "stale",
-            LocalState::Ahead => "ahead",
-            LocalState::RebuildRequested => "given_up",
-        }
-    }
-}
 
 impl Metrics {
     /// Counts and logs what a restore found on disk, and what it does next.
@@ -101,7 +63,7 @@ impl Metrics {
 
     /// Reports a changelog that may lack customers, although this restore does not need it.
     pub fn report_truncated_changelog(&self, partition: i32, start: i64) {
-        self.restore.restores.with_label_values(&["changelog_cut"]).inc();
+        self.restore.restores.with_label_values(&[CHANGELOG_CUT]).inc();
         tracing::error!(
             partition,
             start,

@@ -183,7 +183,7 @@ fn a_refused_record_does_not_count_as_delivered_because_the_next_one_is() {
     let mut config = config(&proxy.bootstrap(), "deliveries");
     // A request for each record.
     config.properties.insert("batch.num.messages".to_owned(), "1".to_owned());
-    let mut log = TransactionalProducer::open(&config, 0, 1_000_000).unwrap();
+    let mut log = TransactionalProducer::open(&config, 0, 1_000_000, None).unwrap();
     let record = |value: &str| ProducerRecord {
         topic: "deliveries".to_owned(),
         partition: Some(0),

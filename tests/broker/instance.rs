@@ -155,14 +155,19 @@ impl Instance {
     /// The sum of all series of a metric, or the one series that is named. 0 while the metric does not exist or the
     /// daemon does not serve.
     pub(crate) fn metric(&mut self, name: &str) -> i64 {
+        self.fraction(name) as i64
+    }
+
+    /// The same for a value that may have a fraction.
+    pub(crate) fn fraction(&mut self, name: &str) -> f64 {
         if !self.is_running() || !self.log().contains("serving probes") {
-            return 0;
+            return 0.0;
         }
         let (_, metrics) = self.get("/metrics");
         let values = metrics.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
             let is_it = series == name || series.split('{').next() == Some(name);
-            is_it.then(|| value.parse::<i64>().unwrap())
+            is_it.then(|| value.parse::<f64>().unwrap())
         });
         values.sum()
     }

@@ -173,7 +173,7 @@ fn many_partitions_due_at_one_instant_are_committed_to_a_slow_broker_in_smaller_
     let places = log.lines().filter_map(|line| line.split("places=").nth(1)?.parse().ok());
     let places: Vec<i32> = places.collect();
     assert!(!places.is_empty() && places.iter().all(|it| *it <= 4 * PARTITIONS), "{places:?}");
-    assert!(app.daemon.metric("tenure_transaction_limit_percent") < 100);
+    assert!(app.daemon.fraction("tenure_transaction_limit_ratio") < 1.0);
     app.broker.limit_producers("midnight-0", 10_000_000);
     eventually("the inactivity of all customers is noticed", || {
         app.assert_running();

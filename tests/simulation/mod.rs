@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::telemetry::catalogue;
 use scenario::Scenario;
 use scheduler::Simulation;
 
@@ -79,6 +80,7 @@ fn every_transition_is_published_once_and_the_state_matches_the_fold_whatever_fa
         }
     }
     println!("{seeds} runs: {injected:#?}");
+    assert_eq!(catalogue::mismatches(&scenario.render_metrics()), Vec::<String>::new());
     assert!(seeds < SEEDS || injected.contains_key("suspended"), "no burst");
 }
 

@@ -116,6 +116,11 @@ impl Scenario {
         self.settings.outputs.delivery
     }
 
+    /// The metrics of all processes of all runs with this scenario.
+    pub(super) fn render_metrics(&self) -> String {
+        String::from_utf8(self.metrics.render()).unwrap()
+    }
+
     pub(super) fn inputs(&self) -> usize {
         INPUTS.len()
     }
@@ -212,6 +217,7 @@ fn settings() -> Settings {
         buffer_bytes: 0,
         misconfiguration_timeout: Duration::ZERO,
         shutdown_deadline: Duration::from_secs(10),
+        config_hash: String::new(),
         identity: Identity::default(),
         decoding: decoding(0, &Mapping::default()),
         accepted: AcceptedLosses::default(),

@@ -16,6 +16,7 @@ use crate::kafka::{
     ChangelogRecord, CommittedTransaction, EndOffsets, Error, OffsetBounds, ProducerRecord,
     TransactionPart,
 };
+use crate::partition::Progress;
 use crate::runtime::worker_io::StartRequest;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::Store;
@@ -232,7 +233,7 @@ impl WorkerIo for SimulatedIo {
         self.simulation.start(self.process.instance, start);
     }
 
-    fn observe(&self, _: &Metrics) {}
+    fn observe(&self, _: &Metrics, _: &[(i32, &Progress)]) {}
 
     fn wall_time(&self) -> WallTime {
         self.simulation.wall()

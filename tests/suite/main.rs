@@ -22,6 +22,7 @@ mod histories;
 mod http;
 mod imports;
 mod language;
+mod metrics;
 mod model_tests;
 mod models;
 mod naming;

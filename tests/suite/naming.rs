@@ -9,7 +9,7 @@ use regex::Regex;
 /// Words that the glossary has replaced, in names, comments and messages.
 const RETIRED: &str = r"(?i-u)\b(tells?|told|telling|teller|lets? go|go on|goes on|gone on|going on|anew|beside|whoever|nobody|somebody|everybody|anybody|crooked|seldom|patience|knock|doubt|doubtful|brought over|look(ed|s)? at|what became of|made-up)\b";
 /// Names that users see keep theirs.
-const VISIBLE: [&str; 3] = ["\"clock_doubt_partitions\"", "\"is_brought_over\"", "\"told\""];
+const VISIBLE: [&str; 3] = ["\"tenure_clock_doubt_partitions\"", "\"is_brought_over\"", "\"told\""];
 /// Each module has its own: the module is part of the name.
 const IN_SEVERAL_MODULES: [&str; 2] = ["Config", "Error"];
 

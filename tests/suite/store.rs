@@ -214,3 +214,29 @@ fn scans_of_all_customers_of_a_partition_are_done_in_steps() {
     // One customer was erased.
     assert_eq!(customers, expected.len() as u64 - 1);
 }
+
+#[test]
+fn the_oldest_due_timer_the_disk_and_the_properties_of_rocksdb_are_observed() {
+    let (models, folder) = (models(), tempfile::tempdir().unwrap());
+    let config = Config { memory_bytes: 8 << 20, durable: false };
+    let store = Store::open(folder.path(), &config).unwrap();
+    let (batches, progress) = changelog(&models, &mut fastrand::Rng::with_seed(7));
+    for (offset, ChangelogBatch { states, progress }) in (1..).zip(&batches) {
+        store.catch_up(3, states, (progress, offset)).unwrap();
+    }
+    let oldest = |end| store.oldest_timer(3, &progress, EventTime(end)).unwrap();
+    let due = oldest(i64::MAX).unwrap();
+    assert_eq!(Some(due), read_all(&models, &store).timers.first().map(|timer| timer.due));
+    assert_eq!((oldest(due.0 + 1), oldest(due.0 - 1)), (Some(due), None));
+    let disk = store.disk_space().unwrap();
+    assert!(disk.free > 0 && disk.free <= disk.size);
+    let all = tenure::telemetry::catalogue::all();
+    let mut documented: Vec<&str> =
+        all.filter_map(|it| it.name.strip_prefix("tenure_rocksdb_")).collect();
+    let properties: BTreeMap<&str, u64> = store.properties().into_iter().collect();
+    documented.sort_unstable();
+    assert_eq!(documented, properties.keys().copied().collect::<Vec<_>>());
+    // The cache is shared by the column families, and counted once.
+    assert_eq!(properties["block_cache_capacity_bytes"], 8 << 20);
+    assert!(properties["keys"] > 0 && properties["memtable_bytes"] > 0);
+}

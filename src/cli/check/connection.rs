@@ -10,7 +10,7 @@ use crate::config::Document;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
 use crate::kafka::{self, Finding, PreflightCheck, preflight};
 use crate::model::Models;
-use crate::store;
+use crate::store::DiskSpace;
 use crate::telemetry::error_chain;
 
 /// Less free room than this is reported.
@@ -72,7 +72,7 @@ impl ConnectionReport {
 
 /// The room on the disk of the local state, if it can be read.
 fn check_disk(folder: &Path) -> Option<PreflightCheck> {
-    let (free, path) = (store::free_bytes(folder)?, folder.display());
+    let (free, path) = (DiskSpace::of(folder)?.free, folder.display());
     let found = format!("{} MiB are free for {path}", free >> 20);
     let is_low = free < FREE_BYTES_MIN;
     let warning = format!(

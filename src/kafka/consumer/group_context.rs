@@ -15,7 +15,9 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::heartbeats::Heartbeats;
 use super::owned_partitions::OwnedPartitions;
+use crate::kafka::statistics::StatisticsReader;
 use crate::kafka::{Config, GroupProtocol, log_throttle};
+use crate::telemetry::ClientStatistics;
 
 /// Interval between retries of calls that are not possible yet.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -27,6 +29,8 @@ pub trait RebalanceListener: Send + Sync + 'static {
     /// These partitions are being revoked. Returns when they are released, or after a bounded wait.
     /// `lost`: another member may already own them, and nothing may be committed.
     fn on_revoked(&self, partitions: &[i32], lost: bool);
+    /// Of the client; from time to time.
+    fn on_statistics(&self, _statistics: ClientStatistics) {}
 }
 
 pub(super) struct GroupContext {
@@ -35,6 +39,7 @@ pub(super) struct GroupContext {
     pub(super) config: Config,
     pub(super) owned: Mutex<OwnedPartitions>,
     pub(super) heartbeats: Mutex<Heartbeats>,
+    pub(super) statistics: StatisticsReader,
     /// Closed, or replaced by another client: the listener gets none of its rebalances.
     pub(super) is_replaced: AtomicBool,
     /// The assignment contains no partition of some input, as if this member had not subscribed to it.
@@ -54,6 +59,9 @@ impl ClientContext for GroupContext {
 
     fn stats(&self, statistics: Statistics) {
         self.heartbeats().observe(&statistics, Instant::now());
+        if !self.is_replaced.load(Ordering::Acquire) {
+            self.listener.on_statistics(self.statistics.read(&statistics));
+        }
     }
 }
 

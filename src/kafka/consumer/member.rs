@@ -12,6 +12,7 @@ use super::fatal::fail_if_fatal;
 use super::group_context::{Client, GroupContext, RETRY_INTERVAL, RebalanceListener, waker};
 use super::heartbeats::Heartbeats;
 use super::owned_partitions::OwnedPartitions;
+use crate::kafka::statistics::{StatisticsReader, with_statistics};
 use crate::kafka::{Config, Error, GroupProtocol, native};
 
 /// Interval between attempts to join under a name that another member still has.
@@ -61,12 +62,12 @@ fn create_client(
         config: config.clone(),
         owned: Mutex::new(OwnedPartitions::new(inputs.len())),
         heartbeats: Mutex::new(Heartbeats::default()),
+        statistics: StatisticsReader::default(),
         is_replaced: AtomicBool::new(false),
         lacks_input: AtomicBool::new(false),
         has_resubscribed: AtomicBool::new(false),
     };
-    let mut client: BaseConsumer<GroupContext> = config
-        .consumer()
+    let mut client: BaseConsumer<GroupContext> = with_statistics(config.consumer())
         .create_with_context(context)
         .map_err(|source| Error::from_client_creation("creating the consumer", source))?;
     client.set_nonempty_callback(waker(&std::thread::current()));

@@ -8,7 +8,9 @@ use rdkafka::producer::{BaseProducer, Producer as _};
 
 use crate::kafka::delivery::DeliveryContext;
 use crate::kafka::permissions::Resource;
+use crate::kafka::statistics::{ProducerObserver, with_statistics};
 use crate::kafka::{Config, Error};
+use crate::telemetry::ClientMetrics;
 
 /// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,24 +20,31 @@ pub(super) fn create_producer(
     config: &Config,
     worker: usize,
     batch_bytes: usize,
+    metrics: Option<&ClientMetrics>,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
-    init_producer(config, &config.producer(worker, batch_bytes))
+    let settings = with_statistics(config.producer(worker, batch_bytes));
+    init_producer(config, &settings, delivery_context(worker, metrics))
+}
+
+pub(super) fn delivery_context(worker: usize, metrics: Option<&ClientMetrics>) -> DeliveryContext {
+    DeliveryContext::observed(metrics.map(|metrics| ProducerObserver::new(worker, metrics)))
 }
 
 /// Whether transactional ids of this app may be used. The id is one that no worker has, so that no process is fenced.
 pub(in crate::kafka) fn check_transactional_id(config: &Config) -> Result<String, Error> {
     let mut settings = config.producer(0, 1);
     settings.set("transactional.id", format!("{}-preflight", config.app));
-    init_producer(config, &settings)?;
+    init_producer(config, &settings, DeliveryContext::default())?;
     Ok(format!("transactional ids with the prefix {} may be used", config.app))
 }
 
 pub(super) fn init_producer(
     config: &Config,
     settings: &ClientConfig,
+    context: DeliveryContext,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
     let producer: BaseProducer<DeliveryContext> = settings
-        .create_with_context(DeliveryContext::default())
+        .create_with_context(context)
         .map_err(|source| Error::from_client_creation("creating a producer", source))?;
     init_while_polling(&producer).map_err(|source| {
         if source.rdkafka_error_code() == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)

@@ -76,8 +76,8 @@ impl Budget {
     }
 
     /// The fraction of the largest transaction, rounded up.
-    pub(super) fn percent(self) -> i64 {
-        i64::try_from(100_usize.div_ceil(self.divisor)).unwrap_or(100)
+    pub(super) fn ratio(self) -> f64 {
+        1.0 / self.divisor as f64
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         }
         assert!(!budget.shrink(1, 1), "the size has a lower bound");
         assert_eq!(budget.per_partition(1000).transitions, 1);
-        assert_eq!(budget.percent(), 1);
+        assert_eq!(budget.ratio(), 1.0 / 4096.0);
         for _ in 0..7 {
             budget.grow();
         }

@@ -17,7 +17,9 @@ impl<W: WorkerIo> Worker<W> {
         self.last_observed = now;
         self.report_inputs();
         self.observe_bursts();
-        self.io.observe(&self.context.metrics);
+        let partitions = self.partitions.iter();
+        let partitions: Vec<_> = partitions.map(|(it, owned)| (*it, &owned.progress)).collect();
+        self.io.observe(&self.context.metrics, &partitions);
         self.clean_up_stale_state()
     }
 }

@@ -160,7 +160,7 @@ impl<W: WorkerIo> Worker<W> {
         for PendingCommit { partition, mut commit, models, bytes, .. } in commits {
             self.context.metrics.count_records(topics, &commit.applied);
             let models = &models.current;
-            self.context.metrics.count_commit(models, topics, partition, &commit);
+            self.context.metrics.count_commit(models, topics, partition, &commit, now);
             let Some(owned) = self.partitions.get_mut(&partition) else {
                 continue;
             };

@@ -203,9 +203,10 @@ impl<W: WorkerIo> Worker<W> {
         self.context.customers.release(partition);
         if let Some(owned) = self.partitions.remove(&partition) {
             self.context.metrics.count_population(&owned.models.current, &owned.progress, -1);
-            self.context.input_ends.remove_positions(partition);
-            self.context.metrics.remove_series(&self.context.settings.outputs.inputs, partition);
         }
+        // Also where it was not activated again after a migration.
+        self.context.input_ends.remove_positions(partition);
+        self.context.metrics.remove_series(&self.context.settings.outputs.inputs, partition);
     }
 }
 

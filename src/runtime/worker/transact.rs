@@ -130,7 +130,8 @@ impl<W: WorkerIo> Worker<W> {
 
     fn handle_success(&mut self, committed: &CommittedTransaction) {
         self.refused_since = None;
-        self.context.metrics.observe_committed_transaction(committed.duration);
+        let (metrics, now) = (&self.context.metrics, self.io.wall_time());
+        metrics.observe_committed_transaction(self.number, committed.duration, now);
         match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
             // The topic's timestamp type was changed: commits no longer show the brokers' clock.
@@ -157,6 +158,7 @@ impl<W: WorkerIo> Worker<W> {
     /// has stalled; one that is fenced again soon was fenced by another process. Correctness does not depend on the
     /// distinction: the coordinator takes offsets only from a current member of the group.
     fn may_replace_producer(&mut self, error: &kafka::Error) -> bool {
+        self.context.metrics.commits.fenced.with_label_values(&["producer"]).inc();
         let now = self.io.uptime();
         let was_replaced = self
             .producer_replaced_at
@@ -179,9 +181,9 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     fn observe_limit(&self) {
-        let limit = &self.context.metrics.transaction_limit_percent;
+        let limit = &self.context.metrics.commits.limit_ratio;
         let worker = self.number.to_string();
-        limit.with_label_values(&[&worker]).set(self.budget.percent());
+        limit.with_label_values(&[&worker]).set(self.budget.ratio());
     }
 
     /// Compares this machine's clock with the brokers', which was read before the commit ended.

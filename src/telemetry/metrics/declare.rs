@@ -1,53 +1,140 @@
-//! Declares metrics in the registry, with the prefix `tenure_`.
+//! Registers metrics as the catalogue has them.
 
-use prometheus::core::Collector;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, Result,
 };
 
-/// Upper bounds in seconds.
-const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0];
+use crate::telemetry::catalogue::{self, Definition, Kind, Label, Start};
 
-pub(super) struct Registrar<'r>(pub(super) &'r Registry);
+/// What begins the names of the metrics that are declared here.
+const PREFIX: &str = "tenure_";
 
-impl Registrar<'_> {
-    fn register<M: Collector + Clone + 'static>(&self, metric: M) -> prometheus::Result<M> {
-        self.0.register(Box::new(metric.clone()))?;
+/// Each name can be taken once.
+#[derive(Default)]
+pub(super) struct Registrar {
+    pub(super) registry: Registry,
+    taken: RefCell<BTreeSet<&'static str>>,
+}
+
+impl Registrar {
+    pub(super) fn counter(&self, name: &str) -> Result<IntCounter> {
+        let (_, options) = self.take(name, "counter")?;
+        self.register(IntCounter::with_opts(options)?)
+    }
+
+    pub(super) fn counters(&self, name: &str) -> Result<IntCounterVec> {
+        let (definition, options) = self.take(name, "counter")?;
+        let counters = self.register(IntCounterVec::new(options, &label_names(definition))?)?;
+        create_series(&counters, definition)?;
+        Ok(counters)
+    }
+
+    pub(super) fn gauge(&self, name: &str) -> Result<IntGauge> {
+        let (_, options) = self.take(name, "gauge")?;
+        self.register(IntGauge::with_opts(options)?)
+    }
+
+    /// Without labels it is a gauge that has no series before its first value.
+    pub(super) fn gauges(&self, name: &str) -> Result<IntGaugeVec> {
+        let (definition, options) = self.take(name, "gauge")?;
+        let gauges = self.register(IntGaugeVec::new(options, &label_names(definition))?)?;
+        create_series(&gauges, definition)?;
+        Ok(gauges)
+    }
+
+    /// A gauge of a number with a fraction.
+    pub(super) fn fraction(&self, name: &str) -> Result<Gauge> {
+        let (_, options) = self.take(name, "gauge")?;
+        self.register(Gauge::with_opts(options)?)
+    }
+
+    pub(super) fn fractions(&self, name: &str) -> Result<GaugeVec> {
+        let (definition, options) = self.take(name, "gauge")?;
+        let gauges = self.register(GaugeVec::new(options, &label_names(definition))?)?;
+        create_series(&gauges, definition)?;
+        Ok(gauges)
+    }
+
+    pub(super) fn histogram(&self, name: &str) -> Result<Histogram> {
+        let (definition, options) = self.take(name, "histogram")?;
+        self.register(Histogram::with_opts(with_buckets(definition, options))?)
+    }
+
+    pub(super) fn histograms(&self, name: &str) -> Result<HistogramVec> {
+        let (definition, options) = self.take(name, "histogram")?;
+        let options = with_buckets(definition, options);
+        let histograms = self.register(HistogramVec::new(options, &label_names(definition))?)?;
+        create_series(&histograms, definition)?;
+        Ok(histograms)
+    }
+
+    /// The registry, with a metric for each entry of the catalogue.
+    pub(super) fn finish(self) -> Result<Registry> {
+        let taken = self.taken.into_inner();
+        let left = catalogue::all().find(|it| is_declared_here(it) && !taken.contains(it.name));
+        match left {
+            Some(definition) => Err(Error::Msg(format!("{} is not registered", definition.name))),
+            None => Ok(self.registry),
+        }
+    }
+
+    fn register<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M> {
+        self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 
-    pub(super) fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::with_opts(options(name, help))?)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.register(IntCounterVec::new(options(name, help), labels)?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.register(IntGauge::with_opts(options(name, help))?)
-    }
-
-    pub(super) fn gauges(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntGaugeVec> {
-        self.register(IntGaugeVec::new(options(name, help), labels)?)
-    }
-
-    pub(super) fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
-        let options = HistogramOpts::from(options(name, help)).buckets(LATENCY_BUCKETS.to_vec());
-        self.register(Histogram::with_opts(options)?)
+    fn take(&self, name: &str, type_name: &str) -> Result<(&'static Definition, Opts)> {
+        let definition = catalogue::find(name).filter(|it| it.type_name() == type_name);
+        let Some(definition) = definition else {
+            return Err(Error::Msg(format!("the catalogue has no {type_name} {name}")));
+        };
+        if !self.taken.borrow_mut().insert(definition.name) {
+            return Err(Error::Msg(format!("{name} is declared twice")));
+        }
+        Ok((definition, Opts::new(definition.name, definition.help)))
     }
 }
 
-fn options(name: &str, help: &str) -> Opts {
-    Opts::new(format!("tenure_{name}"), help)
+fn is_declared_here(definition: &Definition) -> bool {
+    definition.name.starts_with(PREFIX)
+}
+
+fn label_names(definition: &Definition) -> Vec<&'static str> {
+    definition.labels.iter().map(|label| label.name).collect()
+}
+
+fn with_buckets(definition: &Definition, options: Opts) -> HistogramOpts {
+    let bounds = match definition.kind {
+        Kind::Histogram(bounds) => bounds.to_vec(),
+        Kind::Counter | Kind::Gauge => Vec::new(),
+    };
+    HistogramOpts::from(options).buckets(bounds)
+}
+
+/// Creates every series of a metric whose label values are all fixed.
+fn create_series<B: MetricVecBuilder>(
+    metric: &MetricVec<B>,
+    definition: &Definition,
+) -> Result<()> {
+    let values: Option<Vec<Vec<&str>>> =
+        definition.labels.iter().map(Label::closed_values).collect();
+    let Some(values) = values.filter(|_| definition.start == Start::Zero) else {
+        return Ok(());
+    };
+    let combine = |combinations: Vec<Vec<&'static str>>, values: Vec<&'static str>| {
+        let extend = |combination: Vec<&'static str>| {
+            let with = |value: &&'static str| [&combination[..], &[*value]].concat();
+            values.iter().map(with).collect::<Vec<_>>()
+        };
+        combinations.into_iter().flat_map(extend).collect()
+    };
+    for combination in values.into_iter().fold(vec![Vec::new()], combine) {
+        metric.get_metric_with_label_values(&combination)?;
+    }
+    Ok(())
 }

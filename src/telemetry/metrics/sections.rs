@@ -1,260 +1,172 @@
-//! Declares the groups of metrics, with their help texts.
+//! Declares the groups of metrics.
 
 use std::collections::BTreeMap;
 
-use crate::event::RejectReason;
-use prometheus::{IntCounterVec, IntGauge};
+use prometheus::{Histogram, HistogramVec, IntGauge, Result};
 
 use super::declare::Registrar;
 use super::{
-    BurstMetrics, ClockMetrics, DecodingMetrics, InputMetrics, LagMetrics, ModelChangeMetrics,
-    RestoreMetrics, TopicMetrics,
+    BurstMetrics, ClientMetrics, ClockMetrics, CommitMetrics, DecodingMetrics, DelayMetrics,
+    DiskMetrics, InputMetrics, LagMetrics, ModelChangeMetrics, RestoreMetrics, TimerMetrics,
+    TopicMetrics, TransitionMetrics,
 };
+use crate::customer::Cause;
+use crate::telemetry::build;
+use crate::telemetry::catalogue::{self, ROCKSDB};
 
-/// Properties of RocksDB by the store's names, with help texts.
-const ROCKSDB_PROPERTIES: [(&str, &str); 6] = [
-    ("keys", "Estimated number of keys."),
-    ("live_sst_bytes", "Bytes of the live files."),
-    ("memtable_bytes", "Bytes in memory that are not flushed to files yet."),
-    ("pending_compaction_bytes", "Estimated bytes that compaction still has to rewrite."),
-    ("background_errors", "Errors of background work."),
-    ("write_stopped", "Whether writes are stopped until compaction catches up."),
-];
+impl Registrar {
+    pub(super) fn build_info(&self) -> Result<()> {
+        let info = self.gauges("tenure_build_info")?;
+        info.with_label_values(&[build::VERSION, build::REVISION.unwrap_or("unknown")]).set(1);
+        Ok(())
+    }
 
-impl Registrar<'_> {
-    pub(super) fn lag(&self) -> prometheus::Result<LagMetrics> {
-        let labels = ["topic", "partition"];
+    pub(super) fn lag(&self) -> Result<LagMetrics> {
         Ok(LagMetrics {
-            records: self.gauges(
-                "lag_records",
-                "Records between position and end of an input. Absent while it is unknown: no leader responds.",
-                &labels,
-            )?,
-            seconds: self.gauges(
-                "lag_seconds",
-                "Age of the last record read from an input, while others follow; 0 while none does. Absent while the partition is not processed.",
-                &labels,
-            )?,
-            undecided: self.gauges(
-                "undecided_records",
-                "Records of an input behind an open transaction: read_committed readers do not see them yet.",
-                &labels,
-            )?,
-            observed_seconds: self.gauges(
-                "lag_observed_timestamp_seconds",
-                "When the lag of a partition was last observed, in seconds since 1970.",
-                &labels,
-            )?,
+            records: self.gauges("tenure_lag_records")?,
+            seconds: self.gauges("tenure_lag_seconds")?,
+            undecided: self.gauges("tenure_undecided_records")?,
+            observed_seconds: self.gauges("tenure_lag_observed_timestamp_seconds")?,
         })
     }
 
-    pub(super) fn clock(&self) -> prometheus::Result<ClockMetrics> {
+    pub(super) fn clock(&self) -> Result<ClockMetrics> {
         Ok(ClockMetrics {
-            jumps: self.counter("clock_jumps_total", "Jumps of the wall clock by more than a minute.")?,
-            brokers_ahead_seconds: self.gauges(
-                "brokers_clock_ahead_seconds",
-                "How far the brokers' clock was ahead of this machine's at the last commit.",
-                &["worker"],
-            )?,
-            suspect_partitions: self.gauges(
-                "clock_doubt_partitions",
-                "Partitions that wait: either this machine's clock is slow, or records have future timestamps.",
-                &["worker"],
-            )?,
+            jumps: self.counter("tenure_clock_jumps_total")?,
+            brokers_ahead_seconds: self.gauges("tenure_brokers_clock_ahead_seconds")?,
+            suspect_partitions: self.gauges("tenure_clock_doubt_partitions")?,
         })
     }
 
-    pub(super) fn rocksdb(&self) -> prometheus::Result<BTreeMap<&'static str, IntGauge>> {
-        let gauge = |(property, help): (&'static str, &str)| {
-            Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
-        };
-        ROCKSDB_PROPERTIES.into_iter().map(gauge).collect()
+    pub(super) fn disk(&self) -> Result<DiskMetrics> {
+        Ok(DiskMetrics {
+            free_bytes: self.gauges("tenure_state_disk_free_bytes")?,
+            size_bytes: self.gauges("tenure_state_disk_size_bytes")?,
+        })
     }
 
-    pub(super) fn input(&self) -> prometheus::Result<InputMetrics> {
-        let dead_letters = self.counters("dead_letters_total", "Rejected records.", &["reason"])?;
-        // Each series exists from the start, so that its first increase is visible.
-        let is_letter = |reason: &RejectReason| *reason != RejectReason::LeftOut;
-        for reason in RejectReason::ALL.into_iter().filter(is_letter) {
-            dead_letters.with_label_values(&[reason.code()]);
-        }
+    pub(super) fn rocksdb(&self) -> Result<BTreeMap<&'static str, IntGauge>> {
+        let properties = catalogue::all().filter_map(|it| it.name.strip_prefix(ROCKSDB));
+        properties
+            .map(|property| Ok((property, self.gauge(&format!("{ROCKSDB}{property}"))?)))
+            .collect()
+    }
+
+    pub(super) fn input(&self) -> Result<InputMetrics> {
         Ok(InputMetrics {
-            records: self.counters("records_total", "Records applied.", &["topic"])?,
-            unnamed: self.counters(
-                "unnamed_records_total",
-                "Records of an event type that no model names.",
-                &["topic"],
-            )?,
-            duplicates: self.counter(
-                "duplicates_total",
-                "Duplicate events, recognised by their id or order id, and ignored.",
-            )?,
-            duplicates_differing: self.counter(
-                "differing_duplicates_total",
-                "Duplicate orders, ignored although their value differs: further lines or edits, which `repeated` in `orders` declares.",
-            )?,
-            late: self.counter(
-                "late_events_total",
-                "Events with an earlier event time than one that their customer already had.",
-            )?,
-            late_beyond_horizon: self.counter(
-                "late_events_beyond_horizon_total",
-                "Late events beyond the horizon: they retract no transition and no order.",
-            )?,
-            returns_unmatched: self.counter(
-                "returns_unmatched_total",
-                "Refunds and cancellations whose order was not received in time.",
-            )?,
-            refunds_unstated: self.counter(
-                "unstated_refunds_total",
-                "Refunds without a value: each refunds its whole order, or nothing, as `refunds` in `orders` declares.",
-            )?,
-            credit_notes: self.counter(
-                "credit_notes_total",
-                "Events of the type of orders with a negative value, which are no orders.",
-            )?,
-            orders_amended: self.counter(
-                "amended_orders_total",
-                "Further lines and newer versions of orders, as `repeated` in `orders` declares.",
-            )?,
-            orders_evicted: self.counter(
-                "evicted_orders_total",
-                "Orders that became final early, because more than 64 of a customer could be returned.",
-            )?,
-            ids_evicted: self.counter(
-                "evicted_ids_total",
-                "Event ids forgotten early, because a customer had more than 1024 within `dedupe`: repeats of them count again.",
-            )?,
-            dead_letters,
-            lost_records: self.counters(
-                "lost_input_records_total",
-                "Records that an input no longer contains, and whose loss an operator accepted.",
-                &["topic"],
-            )?,
-            refused_outputs: self.counters(
-                "refused_outputs_total",
-                "Outputs that the broker refused as too large or invalid, each replaced by a small dead letter.",
-                &["topic"],
-            )?,
+            records: self.counters("tenure_records_total")?,
+            unnamed: self.counters("tenure_unnamed_records_total")?,
+            duplicates: self.counter("tenure_duplicates_total")?,
+            duplicates_differing: self.counter("tenure_differing_duplicates_total")?,
+            late: self.counter("tenure_late_events_total")?,
+            late_beyond_horizon: self.counter("tenure_late_events_beyond_horizon_total")?,
+            returns_unmatched: self.counter("tenure_returns_unmatched_total")?,
+            refunds_unstated: self.counter("tenure_unstated_refunds_total")?,
+            credit_notes: self.counter("tenure_credit_notes_total")?,
+            orders_amended: self.counter("tenure_amended_orders_total")?,
+            orders_evicted: self.counter("tenure_evicted_orders_total")?,
+            ids_evicted: self.counter("tenure_evicted_ids_total")?,
+            dead_letters: self.counters("tenure_dead_letters_total")?,
+            lost_records: self.counters("tenure_lost_input_records_total")?,
+            refused_outputs: self.counters("tenure_refused_outputs_total")?,
         })
     }
 
-    pub(super) fn decoding(&self) -> prometheus::Result<DecodingMetrics> {
+    pub(super) fn decoding(&self) -> Result<DecodingMetrics> {
         Ok(DecodingMetrics {
-            rejected: self.counters(
-                "rejected_records_total",
-                "Records that were rejected when they were decoded.",
-                &["topic", "reason"],
-            )?,
-            misread: self.counters(
-                "misread_fields_total",
-                "Values of another kind than the models expect in a field; the field counts as absent.",
-                &["topic", "field"],
-            )?,
-            left_out: self.counters(
-                "left_out_records_total",
-                "Records that the mapping of the input leaves out.",
-                &["topic"],
-            )?,
+            rejected: self.counters("tenure_rejected_records_total")?,
+            misread: self.counters("tenure_misread_fields_total")?,
+            left_out: self.counters("tenure_left_out_records_total")?,
         })
     }
 
-    pub(super) fn rejoins(&self) -> prometheus::Result<IntCounterVec> {
-        let rejoins = self.counters(
-            "group_rejoins_total",
-            "Rejoins of the group after this process lost its membership: fenced (by another member of the same name, or by its own delayed request), silent (it sent no heartbeats for long), or refused (the group refused its commits for long).",
-            &["reason"],
-        )?;
-        for reason in ["fenced", "silent", "refused"] {
-            rejoins.with_label_values(&[reason]);
-        }
-        Ok(rejoins)
-    }
-
-    pub(super) fn topics(&self) -> prometheus::Result<TopicMetrics> {
+    pub(super) fn topics(&self) -> Result<TopicMetrics> {
         Ok(TopicMetrics {
-            misconfigured: self.gauge(
-                "misconfigured_topics",
-                "Topics with a cleanup.policy that deletes records they must retain; the log names them and the correction.",
-            )?,
-            expiring_partitions: self.gauge(
-                "expiring_input_partitions",
-                "Partitions of inputs whose next unread record is older than three quarters of retention.ms: it will be deleted unread.",
-            )?,
+            misconfigured: self.gauge("tenure_misconfigured_topics")?,
+            expiring_partitions: self.gauge("tenure_expiring_input_partitions")?,
         })
     }
 
-    pub(super) fn bursts(&self) -> prometheus::Result<BurstMetrics> {
+    pub(super) fn bursts(&self) -> Result<BurstMetrics> {
         Ok(BurstMetrics {
-            started: self.counter(
-                "bursts_total",
-                "Bursts: unusually many transitions in a short time, published or suspended (settings burst).",
-            )?,
-            reached_percent: self.gauge(
-                "burst_reached_percent",
-                "Transitions published within burst.within or suspended, in percent of the burst limit: a burst from 100 on.",
-            )?,
-            fuse_blown: self.gauge(
-                "fuse_blown",
-                "1 while the circuit breaker suspends transitions and the reading of inputs, until an operator resumes them (POST /go-on at http.admin).",
-            )?,
+            started: self.counter("tenure_bursts_total")?,
+            reached_ratio: self.fraction("tenure_burst_reached_ratio")?,
+            fuse_blown: self.gauge("tenure_fuse_blown")?,
         })
     }
 
-    pub(super) fn model_changes(&self) -> prometheus::Result<ModelChangeMetrics> {
+    pub(super) fn model_changes(&self) -> Result<ModelChangeMetrics> {
         Ok(ModelChangeMetrics {
-            changes: self.counter("model_changes_total", "Model changes of partitions.")?,
-            reloads: self.counters(
-                "model_reloads_total",
-                "Reloads of the model files by SIGHUP: accepted, refused or unchanged.",
-                &["outcome"],
-            )?,
+            changes: self.counter("tenure_model_changes_total")?,
+            reloads: self.counters("tenure_model_reloads_total")?,
         })
     }
 
-    /// All transitions, and the subset that is not published.
-    pub(super) fn transitions(&self) -> prometheus::Result<[IntCounterVec; 2]> {
-        let labels = ["model", "from", "to", "cause"];
-        let all = self.counters("transitions_total", "Transitions taken.", &labels)?;
-        let quiet = self.counters(
-            "quiet_transitions_total",
-            "Transitions taken but not published: before emit_from, or of a shadow model.",
-            &["model", "reason"],
-        )?;
-        Ok([all, quiet])
+    pub(super) fn transitions(&self) -> Result<TransitionMetrics> {
+        Ok(TransitionMetrics {
+            taken: self.counters("tenure_transitions_total")?,
+            quiet: self.counters("tenure_quiet_transitions_total")?,
+            stay_seconds: self.histograms("tenure_stay_seconds")?,
+        })
     }
 
-    pub(super) fn restore(&self) -> prometheus::Result<RestoreMetrics> {
+    pub(super) fn delays(&self) -> Result<DelayMetrics> {
+        Ok(DelayMetrics {
+            from_record: by_cause(
+                &self.histograms("tenure_end_to_end_seconds")?,
+                &[Cause::Event, Cause::Correction],
+            ),
+            from_event_time: by_cause(
+                &self.histograms("tenure_event_to_output_seconds")?,
+                &Cause::ALL,
+            ),
+        })
+    }
+
+    pub(super) fn commits(&self) -> Result<CommitMetrics> {
+        Ok(CommitMetrics {
+            batches: self.counter("tenure_batches_total")?,
+            transactions: self.counters("tenure_transactions_total")?,
+            transaction_seconds: self.histogram("tenure_transaction_seconds")?,
+            limit_ratio: self.fractions("tenure_transaction_limit_ratio")?,
+            last_seconds: self.gauges("tenure_last_commit_timestamp_seconds")?,
+            fenced: self.counters("tenure_fenced_total")?,
+        })
+    }
+
+    pub(super) fn timers(&self) -> Result<TimerMetrics> {
+        Ok(TimerMetrics {
+            armed: self.gauge("tenure_timers")?,
+            lag_seconds: self.gauges("tenure_timer_lag_seconds")?,
+        })
+    }
+
+    pub(super) fn restore(&self) -> Result<RestoreMetrics> {
         Ok(RestoreMetrics {
-            records: self.counter(
-                "restored_records_total",
-                "Changelog records read to restore state.",
-            )?,
-            restores: self.counters(
-                "restores_total",
-                "Assigned partitions, by condition of the local state: complete, behind, missing, incomplete, stale, too_old, other_changelog (of another one), ahead (of the changelog) or given_up (by an operator); or changelog_cut, if the changelog has lost its beginning.",
-                &["found"],
-            )?,
-            group_offsets: self.counters(
-                "group_offsets_unexpected_total",
-                "Committed offsets of the group that were missing, or were not committed by Tenure.",
-                &["found"],
-            )?,
-            partitions: self
-                .gauge("restoring_partitions", "Partitions in restore.")?,
-            remaining_records: self.gauge(
-                "restoring_remaining_records",
-                "Offsets of the changelog that remain to be read to restore state.",
-            )?,
-            remaining_seconds: self.gauge(
-                "restoring_remaining_seconds",
-                "Estimated seconds until state is restored; 0 without a restore.",
-            )?,
-            stores_cleared: self.counters(
-                "stores_cleared_total",
-                "Unusable state directories that were emptied for a rebuild.",
-                &["reason"],
-            )?,
+            records: self.counter("tenure_restored_records_total")?,
+            restores: self.counters("tenure_restores_total")?,
+            group_offsets: self.counters("tenure_group_offsets_unexpected_total")?,
+            partitions: self.gauge("tenure_restoring_partitions")?,
+            remaining_records: self.gauge("tenure_restoring_remaining_records")?,
+            remaining_seconds: self.gauge("tenure_restoring_remaining_seconds")?,
+            stores_cleared: self.counters("tenure_stores_cleared_total")?,
         })
     }
+
+    pub(super) fn clients(&self) -> Result<ClientMetrics> {
+        Ok(ClientMetrics {
+            connected_brokers: self.gauges("tenure_kafka_connected_brokers")?,
+            throttle_seconds: self.fractions("tenure_kafka_throttle_seconds")?,
+            queue_records: self.gauges("tenure_kafka_queue_records")?,
+            queue_bytes: self.gauges("tenure_kafka_queue_bytes")?,
+            request_errors: self.counters("tenure_kafka_request_errors_total")?,
+            produce_errors: self.counters("tenure_produce_errors_total")?,
+        })
+    }
+}
+
+/// One handle for each cause, so that none is looked up by its label.
+fn by_cause(histograms: &HistogramVec, causes: &[Cause]) -> BTreeMap<Cause, Histogram> {
+    let handle = |cause: &Cause| (*cause, histograms.with_label_values(&[cause.name()]));
+    causes.iter().map(handle).collect()
 }
