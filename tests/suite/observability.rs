@@ -120,7 +120,6 @@ fn every_alert_fires_in_a_test_and_is_silent_in_another() {
 }
 
 #[test]
-#[ignore = "`tenure metrics` does not exist yet: remove this line when it does"]
 fn rules_dashboards_and_runbook_name_only_metrics_and_labels_of_the_catalogue() {
     let catalogue = Catalogue::of_the_program();
     let mut checker = Checker::new(&catalogue);
