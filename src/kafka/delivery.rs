@@ -253,3 +253,38 @@ pub(super) fn publish_outputs(
         source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn records_that_are_not_delivered_are_counted_by_topic() {
+        let metrics = Metrics::new().unwrap();
+        let observer = ProducerObserver::new(0, &metrics.clients);
+        let mut config = ClientConfig::new();
+        config.set("message.max.bytes", "1000");
+        let producer: BaseProducer<DeliveryContext> =
+            config.create_with_context(DeliveryContext::observed(Some(observer))).unwrap();
+        let record = |bytes: usize| ProducerRecord {
+            topic: "changelog".to_owned(),
+            partition: Some(0),
+            key: None,
+            value: Some(vec![0; bytes]),
+            headers: Vec::new(),
+        };
+        let report = Arc::new(DeliveryReport::default());
+        assert!(send(&producer, &record(2000), &report).is_err());
+        assert!(report.is_refused());
+        let errors = metrics.clients.produce_errors.with_label_values(&["changelog"]);
+        assert_eq!(errors.get(), 1);
+        // Purged because of another failure: it is not one itself.
+        send(&producer, &record(10), &Arc::default()).unwrap();
+        producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+        producer.poll(Duration::from_secs(10));
+        assert_eq!(errors.get(), 1);
+    }
+}

@@ -10,10 +10,9 @@ use crate::model::{Model, Models};
 use crate::partition::{Commit, Output, Progress, Record};
 
 impl Metrics {
-    pub fn observe_committed_transaction(&self, worker: usize, duration: Duration, at: WallTime) {
+    pub fn observe_committed_transaction(&self, duration: Duration) {
         self.count_transaction("committed");
         self.commits.transaction_seconds.observe(duration.as_secs_f64());
-        self.commits.last_seconds.with_label_values(&[&worker.to_string()]).set(at.0 / 1000);
     }
 
     pub fn count_transaction(&self, outcome: &str) {

@@ -160,6 +160,7 @@ fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
     assert_eq!(status, "HTTP/1.1 404 Not Found", "{body}");
     let (status, metrics) = app.daemon.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
+    assert_eq!(tenure::telemetry::catalogue::mismatches(&metrics), Vec::<String>::new());
     for line in [
         r#"tenure_records_total{topic="watched-purchases"} 2"#,
         r#"tenure_unnamed_records_total{topic="watched-clickstream"} 1"#,

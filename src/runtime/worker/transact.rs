@@ -105,6 +105,7 @@ impl<W: WorkerIo> Worker<W> {
                     self.context.metrics.count_transaction("indefinite");
                     tracing::warn!(error = %error_chain(&error), "the outcome of a transaction is indefinite; resolving it");
                     if self.resolve_indefinite(commits)? {
+                        self.observe_commit_time();
                         self.publish_outputs(commits, &parts)?;
                         return Ok(CommitOutcome::Committed);
                     }
@@ -130,8 +131,8 @@ impl<W: WorkerIo> Worker<W> {
 
     fn handle_success(&mut self, committed: &CommittedTransaction) {
         self.refused_since = None;
-        let (metrics, now) = (&self.context.metrics, self.io.wall_time());
-        metrics.observe_committed_transaction(self.number, committed.duration, now);
+        self.context.metrics.observe_committed_transaction(committed.duration);
+        self.observe_commit_time();
         match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
             // The topic's timestamp type was changed: commits no longer show the brokers' clock.
@@ -178,6 +179,11 @@ impl<W: WorkerIo> Worker<W> {
         let can_shrink = self.budget.shrink(records, outputs);
         self.observe_limit();
         can_shrink
+    }
+
+    fn observe_commit_time(&self) {
+        let last = &self.context.metrics.commits.last_seconds;
+        last.with_label_values(&[&self.number.to_string()]).set(self.io.wall_time().0 / 1000);
     }
 
     fn observe_limit(&self) {
