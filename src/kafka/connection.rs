@@ -125,8 +125,9 @@ pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
         )),
         Some((Code::GroupAuthorizationFailed, _)) => config.denied(Resource::Group),
         Some((_, cause)) => {
-            // librdkafka has a hint for few of the mismatches.
-            let hint = if cause.contains("Disconnected") {
+            // As librdkafka sees it that the broker has closed the connection; it has a hint for few of the mismatches.
+            let closed = ["Disconnected", "Broken pipe", "reset by peer"];
+            let hint = if closed.into_iter().any(|text| cause.contains(text)) {
                 format!(
                     ". It may also expect another kafka.security.protocol than {}",
                     security.protocol

@@ -78,7 +78,8 @@ fn replication_warnings(
 pub(super) fn check_brokers(config: &Config) -> Result<Finding, Error> {
     let client = request_client(config)?;
     let metadata = request(config, &client, |timeout| client.fetch_metadata(None, timeout))?;
-    let broker = metadata.orig_broker_id();
+    // The connection to the bootstrap address has no id yet, so that the id of the broker that responded is not always known.
+    let broker = metadata.brokers().first().map_or(0, |broker| broker.id());
     let brokers = metadata.brokers().len();
     let found = format!("number of brokers: {brokers}");
     let action = "requesting the settings of a broker";
