@@ -112,6 +112,17 @@ const RESPONSE_BYTES_MAX: u32 = 100_000_000;
 const _: () =
     assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= RESPONSE_BYTES_MAX);
 
+const STATISTICS_INTERVAL: &str = "statistics.interval.ms";
+const STATISTICS_MILLIS: &str = "15000";
+
+/// The config of a client that reports statistics. The client must be polled, also while it is idle.
+pub(super) fn with_statistics(mut config: ClientConfig) -> ClientConfig {
+    if config.get(STATISTICS_INTERVAL).is_none() {
+        config.set(STATISTICS_INTERVAL, STATISTICS_MILLIS);
+    }
+    config
+}
+
 /// A connection over which a request takes longer is closed.
 pub(super) fn with_request_timeout(mut config: ClientConfig, timeout: Duration) -> ClientConfig {
     config.set("socket.timeout.ms", timeout.as_millis().to_string());
@@ -191,7 +202,7 @@ impl Config {
                 .set("group.protocol", "consumer")
                 .set("group.remote.assignor", "range")
                 // Statistics contain the number of heartbeats (`consumer::heartbeats`).
-                .set("statistics.interval.ms", "10000"),
+                .set(STATISTICS_INTERVAL, "10000"),
         };
         config
     }

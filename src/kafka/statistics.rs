@@ -2,21 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rdkafka::ClientConfig;
 use rdkafka::statistics::{Broker, Statistics};
 
 use crate::telemetry::{ClientMetrics, ClientStatistics};
-
-const INTERVAL: &str = "statistics.interval.ms";
-const INTERVAL_MILLIS: &str = "15000";
-
-/// The config of a client that reports statistics. The client must be polled, also while it is idle.
-pub(super) fn with_statistics(mut config: ClientConfig) -> ClientConfig {
-    if config.get(INTERVAL).is_none() {
-        config.set(INTERVAL, INTERVAL_MILLIS);
-    }
-    config
-}
 
 /// Reads the statistics of one client.
 #[derive(Debug, Default)]
@@ -119,13 +107,5 @@ mod tests {
         }
         assert_eq!(reader.read(&statistics).request_errors, 4);
         assert_eq!(reader.read(&statistics).request_errors, 0);
-    }
-
-    #[test]
-    fn an_interval_of_the_settings_stays() {
-        let mut config = ClientConfig::new();
-        assert_eq!(with_statistics(config.clone()).get(INTERVAL), Some(INTERVAL_MILLIS));
-        config.set(INTERVAL, "10000");
-        assert_eq!(with_statistics(config).get(INTERVAL), Some("10000"));
     }
 }

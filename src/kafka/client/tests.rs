@@ -52,3 +52,11 @@ fn fetch_sizes_fit_the_response_size_that_librdkafka_accepts() {
         [("max.partition.fetch.bytes", "300000000"), ("receive.message.max.bytes", "400000000")];
     assert_eq!(bounds(&large), [300_000_000, FETCH_BYTES, 400_000_000]);
 }
+
+#[test]
+fn an_interval_of_the_settings_stays() {
+    let mut config = ClientConfig::new();
+    assert_eq!(with_statistics(config.clone()).get(STATISTICS_INTERVAL), Some(STATISTICS_MILLIS));
+    config.set(STATISTICS_INTERVAL, "10000");
+    assert_eq!(with_statistics(config).get(STATISTICS_INTERVAL), Some("10000"));
+}

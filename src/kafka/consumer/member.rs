@@ -12,7 +12,8 @@ use super::fatal::fail_if_fatal;
 use super::group_context::{Client, GroupContext, RETRY_INTERVAL, RebalanceListener, waker};
 use super::heartbeats::Heartbeats;
 use super::owned_partitions::OwnedPartitions;
-use crate::kafka::statistics::{StatisticsReader, with_statistics};
+use crate::kafka::client::with_statistics;
+use crate::kafka::statistics::StatisticsReader;
 use crate::kafka::{Config, Error, GroupProtocol, native};
 
 /// Interval between attempts to join under a name that another member still has.

@@ -6,9 +6,10 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
+use crate::kafka::client::with_statistics;
 use crate::kafka::delivery::DeliveryContext;
 use crate::kafka::permissions::Resource;
-use crate::kafka::statistics::{ProducerObserver, with_statistics};
+use crate::kafka::statistics::ProducerObserver;
 use crate::kafka::{Config, Error};
 use crate::telemetry::ClientMetrics;
 
