@@ -46,13 +46,28 @@
 //!    progress, offsets. RocksDB gets the same in one write, and only after the
 //!    transaction is committed.
 //!
+//! # Threads
+//!
+//! One poll thread, which is the member of the consumer group, and `runtime.workers` worker threads, each
+//! with a transactional producer of its own; a partition belongs to the worker with its number modulo that of the workers. What only observes has
+//! threads of its own: the ends of the inputs (`runtime::input_watch`), the configs of topics (`runtime::topic_watch`).
+//! HTTP and signals are served by tokio (`api`, `app`).
+//!
+//! # Time
+//!
+//! The watermark of a partition is the highest event time less `time.lateness` (Flink's bounded out-of-orderness). While
+//! all inputs of a partition are idle, it follows the wall clock (`runtime::worker::idle`). An event before the watermark is
+//! not dropped: it corrects, up to a horizon (Flink's allowed lateness, the grace period of Kafka Streams).
+//!
 //! # Rebalance and restore
 //!
 //! When the group revokes a partition, the poll loop ends its epoch (`runtime::assignment`) and sends
 //! `WorkerMessage::Revoked`; the worker releases it (`release_partition`), and commits of the ended epoch are dropped.
 //! When a partition is assigned, `runtime::restore` (`PartitionRestore::step`) compares the local state with the changelog and with the committed
 //! offsets of the group, and then uses the local state, catches up from the changelog, or rebuilds. The batch number in
-//! the offset's metadata (`runtime::offset_metadata`) identifies the batch and the process that committed it.
+//! the offset's metadata (`runtime::offset_metadata`) identifies the batch and the process that committed it. There are no
+//! standby replicas: a partition that moves is restored from the changelog, or continued from the local state of its former
+//! owner, which stays on disk.
 //!
 //! # Settings
 //!
@@ -86,8 +101,8 @@
 //! - What is on disk was committed in Kafka before. A crash never deletes it, and no state is deleted before a complete
 //!   state that is not older has replaced it ([`store`], `runtime::restore`).
 //! - Only `runtime::worker` orders effects; only `kafka::client` and `kafka::properties` spell librdkafka's properties for
-//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::metrics`
-//!   declares metrics.
+//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only
+//!   `telemetry::catalogue` declares metrics.
 //! - Every queue, batch, cache, wait and nesting depth has a bound, written down once, where it is enforced.
 //!
 //! # Glossary
@@ -111,9 +126,9 @@
 //! | evidence, cause | the values that made a condition true; event, timer, correction or model change |
 //! | correction, retracted | a transition that replaces one whose basis is gone; the replaced one |
 //! | batch, commit | records that are applied together; all changes of a batch |
-//! | transaction: committed, aborted, indefinite | Kafka's; *indefinite* is a commit without an answer (`runtime::worker::transact`) |
+//! | transaction: committed, aborted, indefinite | Kafka's; *indefinite* is a commit without an answer: its outcome is unknown until it is resolved (`runtime::worker::transact`) |
 //! | fenced | a producer or member that has been replaced by another of its name |
-//! | output, dead letter | a published record; a record that could not be decoded, with its bytes |
+//! | output, dead letter | a published record; a record that could not be decoded or was skipped, with its bytes, or what stands for lost records or a refused output |
 //! | outbox | outputs stored with a commit and published after it (`output.delivery = "at_least_once"`) |
 //! | changelog, progress | the compacted topic with all states; the record in it that says up to where |
 //! | local state, restore, catch up, rebuild | RocksDB's copy; making it current on assignment, from its offset or from nothing |
@@ -122,7 +137,7 @@
 //! | epoch | counts the assignments of a partition, so that a commit of an earlier one is dropped |
 //! | deferred | a partition that newer models or a newer version of Tenure have taken over |
 //! | quarantined | a partition that is not processed until an operator removes or accepts the cause |
-//! | suspended | a worker whose commits wait for an operator after a burst (`runtime::fuse`) |
+//! | suspended | a worker whose commits wait for an operator after a burst: the circuit breaker (`burst.fuse`, `runtime::fuse`) is open |
 //! | quiet | a transition that is recorded and not published to subscribers: history (`emit_from`) or shadow |
 //! | timeline | one customer's history, event by event |
 //!

@@ -15,7 +15,7 @@ USAGE
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
 groups=(compile:5 lint:2 suite:5 broker:14)
-long_groups=(mutations:20 fuzz:12 deny:15)
+long_groups=(mutations:20 fuzz:12 deny:2)
 
 # Everything is compiled with the crash points at which tests kill the daemon.
 features=(--features crash-points)
@@ -60,6 +60,16 @@ group_suite() {
 # Do the tests find defects? Compiles the package once for each mutation.
 group_mutations() {
   cargo test --locked "${features[@]}" --test mutations -- --ignored
+}
+
+# Licences, sources and banned crates of all dependencies (deny.toml).
+group_deny() {
+  if ! cargo deny --version >/dev/null 2>&1; then
+    echo 'skipped: cargo deny (cargo install --locked cargo-deny)'
+    skipped+=(deny)
+    return 0
+  fi
+  cargo deny --locked check licenses bans sources
 }
 
 # Fuzzes each target for a minute. The suite replays the inputs found so far.

@@ -127,12 +127,10 @@ impl Consumer {
     /// Whether no broker is left for this member: its session has ended, or, where the client does not notice that, no
     /// broker was reachable lately.
     pub fn is_cut_off(&self) -> bool {
-        match self.config.group_protocol {
-            GroupProtocol::Classic => self.membership().is_none(),
-            GroupProtocol::Consumer => {
-                self.client().is_ok_and(|client| client.context().heartbeats().is_cut_off())
-            }
-        }
+        // A member of the classic protocol knows that its session has ended. One that joins has none yet.
+        let has_session =
+            self.config.group_protocol == GroupProtocol::Classic && self.membership().is_some();
+        !has_session && self.client().is_ok_and(|client| client.context().heartbeats().is_cut_off())
     }
 
     fn client(&self) -> Result<Arc<Client>, Error> {

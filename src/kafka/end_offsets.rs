@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log_throttle::LogThrottle;
-use super::reader::{create_request_client, refresh_leaders};
+use super::reader::{create_request_client, refresh_leaders, take_events};
 use super::{Config, Error};
 
 /// Longest wait for one response.
@@ -90,11 +90,22 @@ impl EndOffsetsClient {
                 }
                 Err(error) => {
                     tracing::debug!(broker = leader, %error, "requesting the ends of the inputs failed");
-                    self.unavailable.insert(leader, Instant::now());
                     has_all = false;
+                    if is_no_response(&error) {
+                        self.unavailable.insert(leader, Instant::now());
+                        continue;
+                    }
+                    // The error of one partition is that of the whole request.
+                    for key in wanted {
+                        let ends = self.request_ends(&[key]).unwrap_or_default();
+                        ends.into_iter().for_each(|((topic, partition), ends)| {
+                            take(topic, partition, ends, at);
+                        });
+                    }
                 }
             }
         }
+        [&self.committed, &self.uncommitted].into_iter().for_each(take_events);
         if !has_all {
             // Others may lead these partitions by now.
             self.leaders_at = self.leaders_at.filter(|at| at.elapsed() < LEADERS_RETRY);
@@ -177,4 +188,13 @@ impl EndOffsetsClient {
         };
         Ok(wanted.iter().filter_map(offset).collect())
     }
+}
+
+/// Whether the broker did not respond, as opposed to an error of a partition.
+fn is_no_response(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(OperationTimedOut | BrokerTransportFailure | AllBrokersDown)
+    )
 }

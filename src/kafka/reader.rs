@@ -19,6 +19,8 @@ use crate::event::Headers;
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for leaders, which any broker knows.
 const LEADERS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Events of a client that are taken at a time; each poll takes one.
+const EVENTS_MAX: usize = 20;
 /// Longest duration of one `read`, so that the thread can do other work.
 const READ_TIME: Duration = Duration::from_millis(100);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
@@ -85,12 +87,33 @@ impl OffsetFinder {
                     refresh_leaders(client, topic);
                     Error::Retry { action, source }
                 }
-                _ => Error::from_request(action, source),
+                _ => from_any_broker(action, source),
             })
         };
-        let (start, end) = request(&self.uncommitted)?;
-        let (_, last_stable) = request(&self.committed)?;
-        Ok(OffsetBounds { start, last_stable, end })
+        let ends = request(&self.uncommitted).and_then(|(start, end)| {
+            let (_, last_stable) = request(&self.committed)?;
+            Ok(OffsetBounds { start, last_stable, end })
+        });
+        [&self.uncommitted, &self.committed].into_iter().for_each(take_events);
+        ends
+    }
+}
+
+/// Logs what a client reports, which it would queue without a bound.
+pub(super) fn take_events(client: &BaseConsumer<LogThrottle>) {
+    for _ in 0..EVENTS_MAX {
+        drop(client.poll(Duration::ZERO));
+    }
+}
+
+/// A refusal by one broker, which need not be the one that leads the partition, ends nothing: where no broker is left, the
+/// daemon ends for that cause (`login`).
+fn from_any_broker(action: &'static str, source: KafkaError) -> Error {
+    match source.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => {
+            Error::Retry { action, source }
+        }
+        _ => Error::from_request(action, source),
     }
 }
 
@@ -188,7 +211,7 @@ impl PartitionReader {
                         Some(FetchError::OutOfRange) => {
                             Error::OutOfRange { action: "reading a partition", source }
                         }
-                        None => Error::from_request("reading a partition", source),
+                        None => from_any_broker("reading a partition", source),
                     });
                 }
                 None => {}

@@ -33,6 +33,9 @@ use stalled::{STALLED_AFTER, StalledTransactions};
 /// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
 const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
+/// Events of a client that are taken at a time.
+const EVENTS_MAX: usize = 100;
+
 /// The producer through which one worker commits.
 pub struct TransactionalProducer {
     config: Config,
@@ -119,7 +122,10 @@ impl TransactionalProducer {
 
     /// Takes statistics from the client, which would queue them. To be called from time to time.
     pub fn observe(&self) {
-        self.producer.poll(Duration::ZERO);
+        // Each poll takes one event.
+        for _ in 0..EVENTS_MAX {
+            self.producer.poll(Duration::ZERO);
+        }
     }
 
     fn context(&self) -> DeliveryContext {

@@ -210,7 +210,7 @@ fn spawn_worker(
     let run = move || {
         let _closing = AssignmentGuard(assignment);
         if let Err(error) = worker.run(&mailbox) {
-            tracing::error!(error = %error_chain(&error), "a worker has failed; stopping the process");
+            tracing::error!(error = %error_chain(&error), "a worker has failed; stopping the daemon, which is started again if the cause can pass");
             // The first failure is the one that is reported.
             drop(failure.set(Error::Partition(error)));
         }

@@ -3,14 +3,13 @@
 use super::restore;
 use crate::{kafka, store};
 
-/// Why the daemon ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A partition cannot be processed.
+    /// A worker failed.
     #[error(transparent)]
     Partition(restore::Error),
     /// A thread panicked: a bug.

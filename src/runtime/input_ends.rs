@@ -41,6 +41,15 @@ impl InputEnds {
         self.lock().positions.insert(partition, positions);
     }
 
+    /// All records up to these ends have been read: only markers of transactions, and aborted records, lie before them.
+    pub(super) fn confirm(&self, partition: i32, ends: &[EndOffsets]) {
+        if let Some(positions) = self.lock().positions.get_mut(&partition) {
+            for (position, ends) in positions.iter_mut().zip(ends) {
+                position.offset = position.offset.max(ends.end);
+            }
+        }
+    }
+
     pub(super) fn remove_positions(&self, partition: i32) {
         self.lock().positions.remove(&partition);
     }

@@ -35,7 +35,9 @@ pub(super) fn watch_inputs(context: &Context) -> Result<PeriodicThread, Error> {
         committed_at: None,
         waits: BTreeMap::new(),
     };
-    PeriodicThread::start("input-watch", OBSERVE_INTERVAL, move |_| observer.observe())
+    PeriodicThread::start("input-watch", OBSERVE_INTERVAL, move |is_stopped| {
+        observer.observe(is_stopped);
+    })
 }
 
 struct Observer {
@@ -87,7 +89,7 @@ impl Wait {
 }
 
 impl Observer {
-    fn observe(&mut self) {
+    fn observe(&mut self, is_stopped: &dyn Fn() -> bool) {
         let assigned: Vec<i32> =
             self.partitions.list().into_iter().map(|(partition, _)| partition).collect();
         for released in std::mem::take(&mut self.observed) {
@@ -99,9 +101,12 @@ impl Observer {
         if assigned.is_empty() {
             return;
         }
-        self.update_committed(&assigned);
         let Observer { client, topics, input_ends, metrics, committed, waits, .. } = self;
         client.request(&assigned, |input, partition, ends, at| {
+            // The metrics may belong to the next run of the daemon.
+            if is_stopped() {
+                return;
+            }
             let processed = input_ends.set_ends(input, partition, ends, at);
             let committed = committed.get(&(input, partition));
             let committed =
@@ -123,6 +128,7 @@ impl Observer {
                 }
             }
         }
+        self.update_committed(&assigned);
         self.observed.extend(assigned);
     }
 

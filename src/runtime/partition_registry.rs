@@ -19,13 +19,13 @@ pub enum PartitionState {
 
 impl PartitionState {
     /// All names, the values of the metric's label.
-    pub const NAMES: [&str; 4] = ["restoring", "running", "left_alone", "quarantined"];
+    pub const NAMES: [&str; 4] = ["restoring", "running", "deferred", "quarantined"];
 
     pub fn name(&self) -> &'static str {
         match self {
             PartitionState::Restoring => "restoring",
             PartitionState::Running => "running",
-            PartitionState::Deferred => "left_alone",
+            PartitionState::Deferred => "deferred",
             PartitionState::Quarantined(_) => "quarantined",
         }
     }

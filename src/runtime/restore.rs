@@ -52,6 +52,8 @@ impl PartitionRestore {
             stalled_polls: 0,
             failures: 0,
             reported: Cell::new(None),
+            truncated_at: Cell::new(None),
+            has_reported_offsets: Cell::new(false),
             retry_at: Duration::ZERO,
             records: 0,
             is_rewritten: false,
@@ -69,7 +71,7 @@ impl PartitionRestore {
         context: &Context,
         io: &mut W,
     ) -> Result<Option<Restored>, Error> {
-        let partition = self.partition;
+        let (partition, records) = (self.partition, self.records);
         match self.try_step(context, io) {
             Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
                 self.postpone(context, &error, io.uptime());
@@ -85,7 +87,12 @@ impl PartitionRestore {
                 let (changelog, error) = (&context.settings.outputs.changelog, error_chain(&error));
                 Err(self.state_mismatch(&format!("{changelog} cannot be read: {error}")))
             }
-            other => other,
+            other => {
+                if self.records > records {
+                    self.failures = 0;
+                }
+                other
+            }
         }
     }
 
@@ -98,6 +105,12 @@ impl PartitionRestore {
     fn report(&self, context: &Context, state: LocalState) {
         if self.reported.replace(Some(state)) != Some(state) {
             context.metrics.report_local_state(self.partition, state);
+        }
+    }
+
+    fn report_truncated(&self, context: &Context, start: i64) {
+        if self.truncated_at.replace(Some(start)) != Some(start) {
+            context.metrics.report_truncated_changelog(self.partition, start);
         }
     }
 
@@ -224,7 +237,7 @@ impl PartitionRestore {
             return Ok(Phase::AwaitingStableOffset(committed, ends, local));
         }
         if self.is_truncated(io, ends)? {
-            context.metrics.report_truncated_changelog(self.partition, ends.start);
+            self.report_truncated(context, ends.start);
         }
         Ok(Phase::Reading(committed, self.empty_scan(context, ends)))
     }

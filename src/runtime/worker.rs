@@ -286,22 +286,20 @@ impl<W: WorkerIo> Worker<W> {
     /// Takes one step of the first restore that is due; a restored partition is read from its progress.
     fn continue_restore(&mut self) -> Result<(), Error> {
         let uptime = self.io.uptime();
-        let due = self.restoring.iter().position(|restore| restore.is_due(uptime));
-        self.restoring.rotate_left(due.unwrap_or(0));
-        let Some(restore) = self.restoring.front_mut().filter(|restore| restore.is_due(uptime))
-        else {
+        let Some(due) = self.restoring.iter().position(|restore| restore.is_due(uptime)) else {
             return Ok(());
         };
+        let restore = &mut self.restoring[due];
         let (partition, epoch) = (restore.partition, restore.epoch);
         if !self.context.assignment.is_current(partition, epoch) {
-            self.restoring.pop_front();
+            self.restoring.remove(due);
             self.context.restoring.finish(partition);
             return Ok(());
         }
         let step = restore.step(&self.context, &mut self.io);
         if let Some(Some(restored)) = self.quarantine_on_error(partition, step)? {
             crash::point("restored");
-            self.restoring.pop_front();
+            self.restoring.remove(due);
             let completed = self.complete_restore(partition, epoch, restored);
             self.quarantine_on_error(partition, completed)?;
         }

@@ -46,7 +46,7 @@ impl LocalState {
             LocalState::OtherChangelog => "other_changelog",
             LocalState::Stale => "stale",
             LocalState::Ahead => "ahead",
-            LocalState::RebuildRequested => "given_up",
+            LocalState::RebuildRequested => "rebuild_requested",
         }
     }
 }

@@ -229,7 +229,7 @@ fn a_process_with_older_models_defers_partitions_that_newer_models_own() {
     });
     new.kill();
     app.start();
-    let alone = r#"tenure_partitions{state="left_alone"}"#;
+    let alone = r#"tenure_partitions{state="deferred"}"#;
     eventually("the old process defers the partitions", || {
         app.assert_running();
         app.daemon.metric(alone) == i64::from(PARTITIONS)

@@ -68,7 +68,7 @@ const fn row(
 const READY: (&str, &str) = ("200", "ready");
 const WAITING: &str = "Kafka is not available; waiting for it";
 const REPORTED: &str = "a Kafka client reports an error";
-const INDEFINITE: &str = "the outcome of a transaction is indefinite";
+const INDEFINITE: &str = "the outcome of a transaction is unknown";
 
 use Outage::{Frozen, Killed};
 use Phase::{BeforeStart, Joining, Restoring, Running, Stopping};

@@ -263,7 +263,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_on_request()
     app.start();
     eventually("the partition is deferred", || {
         app.assert_running();
-        app.daemon.metric(r#"tenure_partitions{state="left_alone"}"#) == 1
+        app.daemon.metric(r#"tenure_partitions{state="deferred"}"#) == 1
     });
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }

@@ -94,7 +94,7 @@ fn a_corrected_mapping_applies_to_later_records_even_across_kills() {
     // A process with the old settings defers the partition; a rollback needs a higher version.
     write_settings(&app, &before);
     app.start();
-    let alone = r#"tenure_partitions{state="left_alone"}"#;
+    let alone = r#"tenure_partitions{state="deferred"}"#;
     eventually("the old settings are deferred", || {
         app.assert_running();
         app.daemon.metric(alone) == 1

@@ -79,7 +79,7 @@ impl PartitionRestore {
         let (from, target) = match (local, known) {
             (LocalState::Complete | LocalState::Behind, Some(known)) => {
                 if self.is_truncated(io, ends)? {
-                    context.metrics.report_truncated_changelog(self.partition, start);
+                    self.report_truncated(context, start);
                 }
                 (known, RestoreTarget::CatchUp(BTreeMap::new()))
             }

@@ -183,8 +183,11 @@ impl PartitionRestore {
                 None => "missing",
             };
             needs_commit = true;
-            context.metrics.report_unexpected_offsets(self.partition, kind);
+            if !self.has_reported_offsets.get() {
+                context.metrics.report_unexpected_offsets(self.partition, kind);
+            }
         }
+        self.has_reported_offsets.set(needs_commit);
         Ok(needs_commit)
     }
 

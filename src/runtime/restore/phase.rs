@@ -34,6 +34,10 @@ pub(in super::super) struct PartitionRestore {
     pub(super) failures: u32,
     /// What was last found on disk.
     pub(super) reported: Cell<Option<LocalState>>,
+    /// The first offset of a changelog that was reported as truncated.
+    pub(super) truncated_at: Cell<Option<i64>>,
+    /// Whether unexpected offsets of the group were reported.
+    pub(super) has_reported_offsets: Cell<bool>,
     /// The uptime at which the next step is due.
     pub(super) retry_at: Duration,
     pub(super) records: u64,

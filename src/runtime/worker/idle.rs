@@ -42,11 +42,12 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         }
         for partition in partitions {
+            // The clock is read before the age, so that `to` is not after the observation.
+            let wall = self.trusted_wall_time();
             let Some((ends, age)) = self.observed_ends(partition) else {
                 continue;
             };
-            let wall = self.trusted_wall_time();
-            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            let age = i64::try_from(age.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
             let delay = idle_after.0.saturating_add(self.context.settings.lateness.0);
             let delay = Millis(delay.saturating_add(age));
             let to = Watermark::from_event_time(EventTime(wall.0), delay);
@@ -55,7 +56,10 @@ impl<W: WorkerIo> Worker<W> {
                 continue;
             }
             match self.confirm_idle(partition, &ends) {
-                Ok(true) => self.plan_advance(partition, to),
+                Ok(true) => {
+                    self.context.input_ends.confirm(partition, &ends);
+                    self.plan_advance(partition, to);
+                }
                 Ok(false) => {}
                 // Reading the input reports damaged or missing records.
                 Err(

@@ -103,7 +103,7 @@ impl<W: WorkerIo> Worker<W> {
                 }
                 Err(error @ (kafka::Error::Indefinite { .. } | kafka::Error::Fenced { .. })) => {
                     self.context.metrics.count_transaction("indefinite");
-                    tracing::warn!(error = %error_chain(&error), "the outcome of a transaction is indefinite; resolving it");
+                    tracing::warn!(error = %error_chain(&error), "the outcome of a transaction is unknown (indefinite); resolving it");
                     if self.resolve_indefinite(commits)? {
                         self.observe_commit_time();
                         self.publish_outputs(commits, &parts)?;
@@ -289,8 +289,14 @@ impl<W: WorkerIo> Worker<W> {
             let renewed = self.io.renew_producer();
             self.drop_revoked(commits);
             match renewed.and_then(|()| self.find_outcome(commits)) {
-                Ok(TransactionOutcome::Committed) => return Ok(true),
-                Ok(TransactionOutcome::NotCommitted) => return Ok(false),
+                Ok(
+                    outcome @ (TransactionOutcome::Committed | TransactionOutcome::NotCommitted),
+                ) => {
+                    let is_committed = matches!(outcome, TransactionOutcome::Committed);
+                    let worker = self.number;
+                    tracing::info!(worker, is_committed, "the outcome of the transaction is known");
+                    return Ok(is_committed);
+                }
                 Ok(TransactionOutcome::OtherBatch { partition, what }) => {
                     if self.io.uptime().saturating_sub(started) > REVOKE_TIMEOUT {
                         // Once it is revoked, the restore of its next owner resolves what was committed.

@@ -48,7 +48,11 @@ pub(super) const INPUTS: &[Definition] = &[
         &[INPUT],
         "Records that the mapping of the input leaves out.",
     ),
-    counter("tenure_dead_letters_total", &[DEAD_LETTER], "Rejected records."),
+    counter(
+        "tenure_dead_letters_total",
+        &[DEAD_LETTER],
+        "Dead letters of rejected and skipped records. Lost records and refused outputs have counters of their own.",
+    ),
     counter(
         "tenure_refused_outputs_total",
         &[OUTPUT],

@@ -5,7 +5,7 @@ use crate::telemetry::local_state;
 
 const STATE: Label = Label {
     name: "state",
-    values: Values::Closed(|| vec!["restoring", "running", "left_alone", "quarantined"]),
+    values: Values::Closed(|| vec!["restoring", "running", "deferred", "quarantined"]),
 };
 const CAUSE: Label = Label {
     name: "cause",
@@ -35,7 +35,7 @@ pub(super) const RESTORE: &[Definition] = &[
     gauge(
         "tenure_partitions",
         &[STATE],
-        "Partitions assigned to this process: restoring, running, left_alone (deferred: the changelog has newer models or a newer version) or quarantined (they cannot be processed; `tenure state` shows why).",
+        "Partitions assigned to this process: restoring, running, deferred (the changelog has newer models or a newer version) or quarantined (they cannot be processed; `tenure state` shows why).",
     ),
     gauge(
         "tenure_quarantined_partitions",
@@ -57,7 +57,7 @@ pub(super) const RESTORE: &[Definition] = &[
     counter(
         "tenure_restores_total",
         &[FOUND],
-        "Assigned partitions, by condition of the local state: complete, behind, missing, incomplete, stale, too_old, other_changelog (of another one), ahead (of the changelog) or given_up (by an operator); or changelog_cut, if the changelog has lost its beginning.",
+        "Assigned partitions, by condition of the local state: complete, behind, missing, incomplete, stale, too_old, other_changelog (of another one), ahead (of the changelog) or rebuild_requested (by an operator); or changelog_cut, if the changelog has lost its beginning.",
     ),
     gauge("tenure_restoring_partitions", &[], "Partitions in restore."),
     gauge(

@@ -58,6 +58,8 @@ impl Broker {
         config
             .set("transactional.id", id)
             .set("transaction.timeout.ms", &timeout)
+            // It must not be longer than the transaction's timeout, and is not short for commits and aborts.
+            .set("socket.timeout.ms", &timeout)
             .set("message.timeout.ms", &timeout);
         let producer = Producer::create(&config);
         producer.inner.init_transactions(WAIT_MAX).unwrap();
