@@ -184,20 +184,24 @@ fn start_workers(
         TransactionalProducer::abort_former(&context.settings.kafka, mailboxes.len())?;
     }
     store.mark_transactional_ids()?;
-    let start = |(number, mailbox): (usize, &Arc<Mailbox>)| {
-        let io = LiveIo::open(
+    // All of them before the first thread starts: a thread that runs on would keep the store open.
+    let open = |number| {
+        LiveIo::open(
             context,
             store.clone(),
             consumer.clone(),
             bounds.clone(),
             number,
             start_requests.clone(),
-        )?;
+        )
+    };
+    let opened = (0..mailboxes.len()).map(open).collect::<Result<Vec<LiveIo>, _>>()?;
+    let start = |(number, (io, mailbox)): (usize, (LiveIo, &Arc<Mailbox>))| {
         let worker = Worker::new(number, context.clone(), io);
         let assignment = context.assignment.clone();
         spawn_worker(number, worker, mailbox.clone(), failure.clone(), assignment)
     };
-    mailboxes.iter().enumerate().map(start).collect()
+    opened.into_iter().zip(mailboxes).enumerate().map(start).collect()
 }
 
 fn spawn_worker(

@@ -174,7 +174,8 @@ fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     }
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
-    assert!(!metrics.contains("secret") && !app.log().contains("secret"), "{}", app.log());
+    let name = "secret-customer";
+    assert!(!metrics.contains(name) && !app.log().contains(name), "{}", app.log());
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::telemetry::ClientMetrics;
 /// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 const INIT_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause before the call is resumed: an error may be returned at once.
+const INIT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn create_producer(
     config: &Config,
@@ -68,10 +70,10 @@ fn init_while_polling(producer: &BaseProducer<DeliveryContext>) -> Result<(), Ka
     loop {
         match producer.init_transactions(INIT_POLL_INTERVAL) {
             Err(KafkaError::Transaction(error))
-                if error.code() == RDKafkaErrorCode::OperationTimedOut
-                    && start.elapsed() < INIT_TIMEOUT =>
+                // Also while the coordinator still ends the transaction of the former producer.
+                if error.is_retriable() && start.elapsed() < INIT_TIMEOUT =>
             {
-                producer.poll(Duration::ZERO);
+                producer.poll(INIT_PAUSE);
             }
             other => return other,
         }
