@@ -53,13 +53,14 @@ impl Broker {
     /// A transactional producer, which fences the previous one with this id. `timeout` is its
     /// transaction timeout.
     pub(crate) fn transactional_producer(&self, id: &str, timeout: Duration) -> Producer {
+        let request = timeout.min(WAIT_MAX).as_millis().to_string();
         let timeout = timeout.as_millis().to_string();
         let mut config = self.producer_config();
         config
             .set("transactional.id", id)
             .set("transaction.timeout.ms", &timeout)
             // It must not be longer than the transaction's timeout, and is not short for commits and aborts.
-            .set("socket.timeout.ms", &timeout)
+            .set("socket.timeout.ms", &request)
             .set("message.timeout.ms", &timeout);
         let producer = Producer::create(&config);
         producer.inner.init_transactions(WAIT_MAX).unwrap();
