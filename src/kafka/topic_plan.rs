@@ -1,6 +1,7 @@
 //! Plans and creates the topics that are missing, and lists the permissions that the daemon needs.
 
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode;
 
 use super::admin::request_admin;
 use super::connection::{REQUEST_TIMEOUT, request_client};
@@ -88,7 +89,10 @@ pub fn create_topics(config: &Config, topics: &[MissingTopic]) -> Result<(), Err
             let mut planned = NewTopic::new(&topic.name, topic.partitions, replication);
             planned.config.clone_from(&topic.configs);
             let created = client.create_topics([&planned], &options).await?;
-            if let Some(Err(refused)) = created.into_iter().next() {
+            // It may have been created meanwhile, also by this request, if its response was lost.
+            if let Some(Err(refused)) = created.into_iter().next()
+                && refused.1 != RDKafkaErrorCode::TopicAlreadyExists
+            {
                 return Ok(Some(refused));
             }
         }
