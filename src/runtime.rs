@@ -2,6 +2,7 @@
 //! customers.
 
 mod assignment;
+mod backoff;
 pub mod clock;
 mod clock_check;
 mod context;

@@ -1,5 +1,5 @@
-//! What the clients of this process last reported: refused logins and certificates, and connections that failed. librdkafka repeats both every
-//! 30 seconds while they persist.
+//! What the clients of this process last reported: refused logins and certificates, and connections that failed. librdkafka
+//! repeats both every 30 seconds while they persist.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

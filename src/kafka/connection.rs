@@ -105,10 +105,7 @@ pub(super) fn request<T>(
 /// The error of a request that got no response: an operator must act if brokers refuse the login or the encryption;
 /// otherwise it may pass.
 pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
-    // A poll that serves a log line returns nothing, as one without an event does.
-    for _ in 0..EVENTS_MAX {
-        drop(client.poll(Duration::ZERO));
-    }
+    take_events(client, EVENTS_MAX);
     let known = client.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (brokers, security) = (&config.brokers, &config.security);
     if let Some((_, cause)) = &known
@@ -138,6 +135,14 @@ pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
             Error::Unavailable(format!("no broker responds at {brokers}: {cause}{hint}"))
         }
         None => Error::Unavailable(format!("no broker responds at {brokers}")),
+    }
+}
+
+/// Passes what a client reports to its context: at most so many events. A poll that serves a log line returns nothing, as one
+/// without an event does.
+pub(super) fn take_events<C: ConsumerContext>(client: &BaseConsumer<C>, max: usize) {
+    for _ in 0..max {
+        drop(client.poll(Duration::ZERO));
     }
 }
 

@@ -124,8 +124,7 @@ impl Consumer {
         })
     }
 
-    /// Whether no broker is left for this member: its session has ended, or, where the client does not notice that, no
-    /// broker was reachable lately.
+    /// Whether no broker is left for this member: none was reachable lately, and a session that the client knows of has ended.
     pub fn is_cut_off(&self) -> bool {
         // A member of the classic protocol knows that its session has ended. One that joins has none yet.
         let has_session =

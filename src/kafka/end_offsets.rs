@@ -1,6 +1,7 @@
 //! Requests the ends of many partitions at once: one request for each broker that leads some of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -8,8 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log_throttle::LogThrottle;
-use super::reader::{create_request_client, refresh_leaders, take_events};
-use super::{Config, Error};
+use super::reader::{OffsetFinder, refresh_leaders};
 
 /// Longest wait for one response.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,8 +34,7 @@ type TopicPartition = (usize, i32);
 
 /// Requests ends, and knows which brokers lead the partitions.
 pub(crate) struct EndOffsetsClient {
-    committed: BaseConsumer<LogThrottle>,
-    uncommitted: BaseConsumer<LogThrottle>,
+    clients: Arc<OffsetFinder>,
     topics: Vec<String>,
     leaders: BTreeMap<TopicPartition, i32>,
     leaders_at: Option<Instant>,
@@ -44,15 +43,14 @@ pub(crate) struct EndOffsetsClient {
 }
 
 impl EndOffsetsClient {
-    pub(crate) fn open(config: &Config, topics: &[String]) -> Result<EndOffsetsClient, Error> {
-        Ok(EndOffsetsClient {
-            committed: create_request_client("ends", config.reader())?,
-            uncommitted: create_request_client("ends", config.uncommitted_reader())?,
+    pub(crate) fn new(clients: Arc<OffsetFinder>, topics: &[String]) -> EndOffsetsClient {
+        EndOffsetsClient {
+            clients,
             topics: topics.to_vec(),
             leaders: BTreeMap::new(),
             leaders_at: None,
             unavailable: BTreeMap::new(),
-        })
+        }
     }
 
     /// Passes the ends of these partitions of all topics, by topic and partition, and the time of their request: records that
@@ -80,32 +78,18 @@ impl EndOffsetsClient {
                 continue;
             }
             let at = Instant::now();
-            match self.request_ends(&wanted) {
-                Ok(ends) => {
-                    self.unavailable.remove(&leader);
-                    has_all &= ends.len() == wanted.len();
-                    ends.into_iter().for_each(|((topic, partition), ends)| {
-                        take(topic, partition, ends, at);
-                    });
-                }
-                Err(error) => {
-                    tracing::debug!(broker = leader, %error, "requesting the ends of the inputs failed");
-                    has_all = false;
-                    if is_no_response(&error) {
-                        self.unavailable.insert(leader, Instant::now());
-                        continue;
-                    }
-                    // The error of one partition is that of the whole request.
-                    for key in wanted {
-                        let ends = self.request_ends(&[key]).unwrap_or_default();
-                        ends.into_iter().for_each(|((topic, partition), ends)| {
-                            take(topic, partition, ends, at);
-                        });
-                    }
-                }
+            let Some(ends) = self.request_from_leader(leader, &wanted) else {
+                self.unavailable.insert(leader, Instant::now());
+                has_all = false;
+                continue;
+            };
+            self.unavailable.remove(&leader);
+            has_all &= ends.len() == wanted.len();
+            for ((topic, partition), ends) in ends {
+                take(topic, partition, ends, at);
             }
         }
-        [&self.committed, &self.uncommitted].into_iter().for_each(take_events);
+        self.clients.take_events();
         if !has_all {
             // Others may lead these partitions by now.
             self.leaders_at = self.leaders_at.filter(|at| at.elapsed() < LEADERS_RETRY);
@@ -118,8 +102,9 @@ impl EndOffsetsClient {
             return;
         }
         for (index, topic) in self.topics.iter().enumerate() {
+            let OffsetFinder { committed, uncommitted } = &*self.clients;
             let [_, metadata] =
-                [&self.committed, &self.uncommitted].map(|client| refresh_leaders(client, topic));
+                [committed, uncommitted].map(|client| refresh_leaders(client, topic));
             let Some(metadata) = metadata else {
                 continue;
             };
@@ -133,14 +118,31 @@ impl EndOffsetsClient {
         self.leaders_at = Some(Instant::now());
     }
 
+    /// The ends of partitions of a leader, as far as they are known; `None` if it does not respond.
+    fn request_from_leader(
+        &self,
+        leader: i32,
+        wanted: &[TopicPartition],
+    ) -> Option<BTreeMap<TopicPartition, EndOffsets>> {
+        match self.request_ends(wanted) {
+            Ok(ends) => Some(ends),
+            Err(error) => {
+                tracing::debug!(broker = leader, %error, "requesting the ends of the inputs failed");
+                // The error of one partition is that of the whole request.
+                let one = |key: &TopicPartition| self.request_ends(&[*key]).unwrap_or_default();
+                (!is_no_response(&error)).then(|| wanted.iter().flat_map(one).collect())
+            }
+        }
+    }
+
     /// The ends of partitions with the same leader. The uncommitted ends are requested first: if the later last stable offset
     /// reaches one, no transaction before it is open.
     fn request_ends(
         &self,
         wanted: &[TopicPartition],
     ) -> Result<BTreeMap<TopicPartition, EndOffsets>, KafkaError> {
-        let uncommitted = self.request_latest(&self.uncommitted, wanted)?;
-        let committed = self.request_latest(&self.committed, wanted)?;
+        let uncommitted = self.request_latest(&self.clients.uncommitted, wanted)?;
+        let committed = self.request_latest(&self.clients.committed, wanted)?;
         let ends = uncommitted.into_iter().filter_map(|(key, end)| {
             let last_stable = *committed.get(&key)?;
             Some((key, EndOffsets { last_stable, end }))
@@ -158,15 +160,7 @@ impl EndOffsetsClient {
             // As a time, "the end" requests the latest offset.
             list.add_partition_offset(&self.topics[*topic], *partition, Offset::End)?;
         }
-        let latest = client.offsets_for_times(list, TIMEOUT)?;
-        let offset = |key: &TopicPartition| {
-            let found = latest.find_partition(&self.topics[key.0], key.1)?;
-            match (found.error(), found.offset()) {
-                (Ok(()), Offset::Offset(offset)) => Some((*key, offset)),
-                _ => None,
-            }
-        };
-        Ok(wanted.iter().filter_map(offset).collect())
+        Ok(self.offsets(&client.offsets_for_times(list, TIMEOUT)?, wanted))
     }
 
     /// The committed offsets of the group, where it has any.
@@ -178,15 +172,23 @@ impl EndOffsetsClient {
         for (topic, partition) in wanted {
             list.add_partition(&self.topics[*topic], *partition);
         }
-        let committed = self.committed.committed_offsets(list, TIMEOUT)?;
-        let offset = |key: &TopicPartition| match committed
-            .find_partition(&self.topics[key.0], key.1)?
-            .offset()
-        {
-            Offset::Offset(offset) => Some((*key, offset)),
-            _ => None,
+        Ok(self.offsets(&self.clients.committed.committed_offsets(list, TIMEOUT)?, wanted))
+    }
+
+    /// The offsets in a response, of the partitions that have one.
+    fn offsets(
+        &self,
+        response: &TopicPartitionList,
+        wanted: &[TopicPartition],
+    ) -> BTreeMap<TopicPartition, i64> {
+        let offset = |key: &TopicPartition| {
+            let found = response.find_partition(&self.topics[key.0], key.1)?;
+            match (found.error(), found.offset()) {
+                (Ok(()), Offset::Offset(offset)) => Some((*key, offset)),
+                _ => None,
+            }
         };
-        Ok(wanted.iter().filter_map(offset).collect())
+        wanted.iter().filter_map(offset).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::with_request_timeout;
+use super::connection::take_events;
 use super::error::FetchError;
 use super::log_throttle::LogThrottle;
 use super::{Config, Error, native};
@@ -19,7 +20,7 @@ use crate::event::Headers;
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for leaders, which any broker knows.
 const LEADERS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Events of a client that are taken at a time; each poll takes one.
+/// Events of a client that are taken at a time.
 const EVENTS_MAX: usize = 20;
 /// Longest duration of one `read`, so that the thread can do other work.
 const READ_TIME: Duration = Duration::from_millis(100);
@@ -51,10 +52,10 @@ pub struct ConsumerRecord<'r> {
     pub headers: Headers,
 }
 
-/// Requests the bounds of partitions. All workers share it.
+/// Requests the bounds of partitions. All workers share it, and the observer of the inputs.
 pub(crate) struct OffsetFinder {
-    committed: BaseConsumer<LogThrottle>,
-    uncommitted: BaseConsumer<LogThrottle>,
+    pub(super) committed: BaseConsumer<LogThrottle>,
+    pub(super) uncommitted: BaseConsumer<LogThrottle>,
 }
 
 impl std::fmt::Debug for OffsetFinder {
@@ -66,8 +67,8 @@ impl std::fmt::Debug for OffsetFinder {
 impl OffsetFinder {
     pub(crate) fn open(config: &Config) -> Result<OffsetFinder, Error> {
         Ok(OffsetFinder {
-            committed: create_request_client("bounds", config.reader())?,
-            uncommitted: create_request_client("bounds", config.uncommitted_reader())?,
+            committed: create_request_client(config.reader())?,
+            uncommitted: create_request_client(config.uncommitted_reader())?,
         })
     }
 
@@ -94,15 +95,15 @@ impl OffsetFinder {
             let (_, last_stable) = request(&self.committed)?;
             Ok(OffsetBounds { start, last_stable, end })
         });
-        [&self.uncommitted, &self.committed].into_iter().for_each(take_events);
+        self.take_events();
         ends
     }
-}
 
-/// Logs what a client reports, which it would queue without a bound.
-pub(super) fn take_events(client: &BaseConsumer<LogThrottle>) {
-    for _ in 0..EVENTS_MAX {
-        drop(client.poll(Duration::ZERO));
+    /// Logs what the clients report, which they would queue without a bound.
+    pub(super) fn take_events(&self) {
+        for client in [&self.uncommitted, &self.committed] {
+            take_events(client, EVENTS_MAX);
+        }
     }
 }
 
@@ -128,11 +129,8 @@ pub(super) fn refresh_leaders(client: &BaseConsumer<LogThrottle>, topic: &str) -
 
 /// A client whose connection to a broker that does not respond ends with the request. librdkafka sends requests for
 /// metadata to the broker that was used last, for as long as its connection counts as working.
-pub(super) fn create_request_client(
-    name: &'static str,
-    settings: ClientConfig,
-) -> Result<BaseConsumer<LogThrottle>, Error> {
-    create_client(name, with_request_timeout(settings, BOUNDS_TIMEOUT))
+fn create_request_client(settings: ClientConfig) -> Result<BaseConsumer<LogThrottle>, Error> {
+    create_client("bounds", with_request_timeout(settings, BOUNDS_TIMEOUT))
 }
 
 fn create_client(

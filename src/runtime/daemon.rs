@@ -87,7 +87,7 @@ pub fn run(
         },
     )?;
     let bounds = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
-    let _inputs = watch_inputs(&context)?;
+    let _inputs = watch_inputs(&context, bounds.clone())?;
     let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
     let workers = start_workers(&context, store, &consumer, &bounds, &mailboxes, &starts, &failure);

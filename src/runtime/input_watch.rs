@@ -12,7 +12,7 @@ use super::input_ends::{InputEnds, InputPosition};
 use super::partition_registry::PartitionRegistry;
 use super::periodic_thread::PeriodicThread;
 use crate::event::WallTime;
-use crate::kafka::EndOffsetsClient;
+use crate::kafka::{EndOffsetsClient, OffsetFinder};
 use crate::telemetry::Metrics;
 
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,10 +22,13 @@ const UNKNOWN_AFTER: Duration = Duration::from_secs(15);
 const COMMITTED_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Starts the observation of all partitions of this process, in whatever state.
-pub(super) fn watch_inputs(context: &Context) -> Result<PeriodicThread, Error> {
+pub(super) fn watch_inputs(
+    context: &Context,
+    bounds: Arc<OffsetFinder>,
+) -> Result<PeriodicThread, Error> {
     let topics = &context.settings.outputs.inputs;
     let mut observer = Observer {
-        client: EndOffsetsClient::open(&context.settings.kafka, topics)?,
+        client: EndOffsetsClient::new(bounds, topics),
         topics: topics.clone(),
         partitions: context.partitions.clone(),
         input_ends: context.input_ends.clone(),

@@ -20,6 +20,7 @@ mod republish;
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::backoff;
 use super::context::Context;
 use super::quarantine::{QuarantineCause, RecoveryAction};
 use super::worker_io::WorkerIo;
@@ -116,7 +117,7 @@ impl PartitionRestore {
 
     fn postpone(&mut self, context: &Context, error: &kafka::Error, uptime: Duration) {
         let (partition, error) = (self.partition, error_chain(error));
-        let wait = RETRY_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(RETRY_BACKOFF_MAX);
+        let wait = backoff::exponential(RETRY_BACKOFF, RETRY_BACKOFF_MAX, self.failures);
         self.retry_at = uptime.saturating_add(wait);
         self.failures += 1;
         let failures = self.failures;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::backoff;
 use super::error::Error;
 use super::restore;
 use crate::kafka::Remedy;
@@ -54,7 +55,7 @@ impl StartRetry {
                 }
             }
         }
-        let wait = WAIT_MIN.saturating_mul(1 << self.attempts.min(10)).min(WAIT_MAX);
+        let wait = backoff::exponential(WAIT_MIN, WAIT_MAX, self.attempts);
         self.attempts += 1;
         Some(wait)
     }

@@ -45,3 +45,4 @@ mod upgrades;
 #[path = "../broker/whole.rs"]
 #[expect(dead_code, reason = "its history is for the broker")]
 mod whole;
+mod yaml_as_json;

@@ -5,7 +5,6 @@ mod catalogue;
 mod expression;
 mod promtool;
 mod runbook;
-mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,12 +16,18 @@ use serde_json::{Value as Json, json};
 
 use self::catalogue::Catalogue;
 use self::expression::Checker;
+use crate::yaml_as_json;
 
 /// Units of Grafana that the boards use.
 const UNITS: [&str; 7] = ["short", "s", "bytes", "Bps", "percentunit", "ops", "rps"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of Prometheus, with every scalar as a text.
+fn yaml(text: &str) -> Json {
+    yaml_as_json::parse(text, |text, _| text.into())
 }
 
 fn read(path: &str) -> String {
@@ -39,7 +44,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 }
 
 fn rules() -> Vec<Json> {
-    let file = yaml::parse(&read("deploy/prometheus/rules.yaml"));
+    let file = yaml(&read("deploy/prometheus/rules.yaml"));
     let groups = file["groups"].as_array().unwrap().iter();
     groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
 }
@@ -98,7 +103,7 @@ fn every_alert_fires_in_a_test_and_is_silent_in_another() {
     let alerts = alerts();
     let mut outcomes: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
     for path in files("deploy/prometheus/tests", "yaml") {
-        let file = yaml::parse(&fs::read_to_string(path).unwrap());
+        let file = yaml(&fs::read_to_string(path).unwrap());
         for case in file["tests"].as_array().unwrap() {
             for check in case["alert_rule_test"].as_array().unwrap() {
                 let name = text(check, "alertname");

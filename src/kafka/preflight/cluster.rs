@@ -103,10 +103,10 @@ pub(super) fn check_brokers(config: &Config) -> Result<Finding, Error> {
     if brokers > 1 {
         warnings.extend(single_internal_replicas(&values));
     }
-    match problems.is_empty() {
-        false => Err(Error::Misconfigured(problems.join("\n"))),
-        true => Ok(Finding { found, warnings }),
+    if !problems.is_empty() {
+        return Err(Error::Misconfigured(problems.join("\n")));
     }
+    Ok(Finding { found, warnings })
 }
 
 /// Settings that give an internal topic of a cluster a single replica.

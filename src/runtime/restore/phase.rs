@@ -30,7 +30,7 @@ pub(in super::super) struct PartitionRestore {
     /// Polls since the last progress. Counted, not timed: a process that was stopped for a while
     /// has not waited for Kafka during that time.
     pub(super) stalled_polls: u32,
-    /// Failed requests so far.
+    /// Failed requests since a record was last read.
     pub(super) failures: u32,
     /// What was last found on disk.
     pub(super) reported: Cell<Option<LocalState>>,

@@ -1,4 +1,4 @@
-//! The table.
+//! The groups of the catalogue, and how a metric is found in it.
 
 use super::definition::{Definition, Label};
 use super::{customers, inputs, kafka, latency, process, restore, storage};
@@ -10,7 +10,6 @@ pub struct Group {
     pub metrics: &'static [Definition],
 }
 
-/// The table.
 pub const GROUPS: [Group; 8] = [
     Group { title: "State of the daemon", metrics: process::DAEMON },
     Group { title: "Inputs", metrics: inputs::INPUTS },
@@ -22,12 +21,10 @@ pub const GROUPS: [Group; 8] = [
     Group { title: "Process", metrics: process::PROCESS },
 ];
 
-/// All metrics.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
     GROUPS.iter().flat_map(|group| group.metrics)
 }
 
-/// The metric of this name.
 pub fn find(name: &str) -> Option<&'static Definition> {
     all().find(|definition| definition.name == name)
 }

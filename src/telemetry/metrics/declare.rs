@@ -29,9 +29,7 @@ impl Registrar {
 
     pub(super) fn counters(&self, name: &str) -> Result<IntCounterVec> {
         let (definition, options) = self.take(name, "counter")?;
-        let counters = self.register(IntCounterVec::new(options, &label_names(definition))?)?;
-        create_series(&counters, definition)?;
-        Ok(counters)
+        self.register_labelled(definition, IntCounterVec::new(options, &label_names(definition))?)
     }
 
     pub(super) fn gauge(&self, name: &str) -> Result<IntGauge> {
@@ -42,9 +40,7 @@ impl Registrar {
     /// Without labels it is a gauge that has no series before its first value.
     pub(super) fn gauges(&self, name: &str) -> Result<IntGaugeVec> {
         let (definition, options) = self.take(name, "gauge")?;
-        let gauges = self.register(IntGaugeVec::new(options, &label_names(definition))?)?;
-        create_series(&gauges, definition)?;
-        Ok(gauges)
+        self.register_labelled(definition, IntGaugeVec::new(options, &label_names(definition))?)
     }
 
     /// A gauge of a number with a fraction.
@@ -55,9 +51,7 @@ impl Registrar {
 
     pub(super) fn fractions(&self, name: &str) -> Result<GaugeVec> {
         let (definition, options) = self.take(name, "gauge")?;
-        let gauges = self.register(GaugeVec::new(options, &label_names(definition))?)?;
-        create_series(&gauges, definition)?;
-        Ok(gauges)
+        self.register_labelled(definition, GaugeVec::new(options, &label_names(definition))?)
     }
 
     pub(super) fn histogram(&self, name: &str) -> Result<Histogram> {
@@ -68,9 +62,7 @@ impl Registrar {
     pub(super) fn histograms(&self, name: &str) -> Result<HistogramVec> {
         let (definition, options) = self.take(name, "histogram")?;
         let options = with_buckets(definition, options);
-        let histograms = self.register(HistogramVec::new(options, &label_names(definition))?)?;
-        create_series(&histograms, definition)?;
-        Ok(histograms)
+        self.register_labelled(definition, HistogramVec::new(options, &label_names(definition))?)
     }
 
     /// The registry, with a metric for each entry of the catalogue.
@@ -86,6 +78,18 @@ impl Registrar {
     fn register<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M> {
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
+    }
+
+    fn register_labelled<B: MetricVecBuilder>(
+        &self,
+        definition: &Definition,
+        metric: MetricVec<B>,
+    ) -> Result<MetricVec<B>>
+    where
+        MetricVec<B>: Collector + Clone + 'static,
+    {
+        create_series(&metric, definition)?;
+        self.register(metric)
     }
 
     fn take(&self, name: &str, type_name: &str) -> Result<(&'static Definition, Opts)> {
