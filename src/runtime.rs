@@ -17,6 +17,7 @@ mod input_watch;
 mod live_io;
 mod login_watch;
 mod mailbox;
+mod memory_limit;
 mod merge;
 mod offset_metadata;
 mod partition_registry;

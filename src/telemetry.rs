@@ -6,6 +6,7 @@ pub mod catalogue;
 mod commits;
 mod delays;
 mod inputs;
+mod lag;
 mod local_state;
 mod log_lines;
 mod logging;
@@ -14,6 +15,7 @@ mod restores;
 mod start;
 
 pub use build::{REVISION, VERSION};
+pub use lag::Lag;
 pub use local_state::LocalState;
 pub use logging::{LineFormat, error_chain, init_logging};
 pub use metrics::{ClientMetrics, ClientStatistics, Metrics};

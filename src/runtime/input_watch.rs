@@ -12,8 +12,8 @@ use super::input_ends::{InputEnds, InputPosition};
 use super::partition_registry::PartitionRegistry;
 use super::periodic_thread::PeriodicThread;
 use crate::event::WallTime;
-use crate::kafka::{EndOffsetsClient, OffsetFinder};
-use crate::telemetry::Metrics;
+use crate::kafka::{EndOffsets, EndOffsetsClient, OffsetFinder};
+use crate::telemetry::{Lag, Metrics};
 
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 /// After this time without an observation the lag counts as unknown.
@@ -55,7 +55,7 @@ struct Observer {
     committed: BTreeMap<(usize, i32), i64>,
     committed_at: Option<Instant>,
     /// By input and partition.
-    waits: BTreeMap<(usize, i32), Wait>,
+    waits: BTreeMap<(usize, i32), (Wait, OpenTransaction)>,
 }
 
 /// How long the next record to be read has waited.
@@ -91,6 +91,24 @@ impl Wait {
     }
 }
 
+/// The transaction of a producer of an input that holds back the records behind it: the last stable offset, and when it was
+/// first observed.
+#[derive(Debug, Default)]
+struct OpenTransaction(Option<(i64, Instant)>);
+
+impl OpenTransaction {
+    /// How long it has been open, as far as was observed.
+    fn update(&mut self, ends: EndOffsets, at: Instant) -> Duration {
+        if ends.last_stable >= ends.end {
+            self.0 = None;
+            return Duration::ZERO;
+        }
+        let former = self.0.filter(|(offset, _)| *offset == ends.last_stable);
+        let (_, since) = *self.0.insert(former.unwrap_or((ends.last_stable, at)));
+        at.saturating_duration_since(since)
+    }
+}
+
 impl Observer {
     fn observe(&mut self, is_stopped: &dyn Fn() -> bool) {
         let assigned: Vec<i32> =
@@ -115,11 +133,16 @@ impl Observer {
             let committed =
                 committed.map(|offset| InputPosition { offset: *offset, last_timestamp: None });
             if let Some(position) = processed.or(committed) {
-                let wait = waits.entry((input, partition)).or_default();
-                let waited = wait.update(position, ends.last_stable, at, clock::now());
-                let ends = (ends.last_stable, ends.end);
-                let topic = &topics[input];
-                metrics.observe_lag(topic, partition, position.offset, waited, ends, clock::now());
+                let now = clock::now();
+                let (wait, transaction) = waits.entry((input, partition)).or_default();
+                let lag = Lag {
+                    offset: position.offset,
+                    waited: wait.update(position, ends.last_stable, at, now),
+                    last_stable: ends.last_stable,
+                    end: ends.end,
+                    held: transaction.update(ends, at),
+                };
+                metrics.observe_lag(&topics[input], partition, &lag, now);
             }
         });
         waits.retain(|(_, partition), _| assigned.contains(partition));
@@ -183,5 +206,22 @@ mod tests {
         assert_eq!(wait.update(position(9, Some(3_600_000)), 10, at(10), now).as_secs(), 1);
         // Records follow each other: the last one that was read is the closest.
         assert_eq!(wait.update(position(90, Some(500)), 99, at(60), now).as_millis(), 500);
+    }
+    #[test]
+    fn a_transaction_is_open_as_long_as_the_last_stable_offset_stands_still_before_the_end() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let ends = |last_stable, end| EndOffsets { last_stable, end };
+        let mut transaction = OpenTransaction::default();
+        let mut observe = |ends, seconds| transaction.update(ends, at(seconds)).as_secs();
+        assert_eq!(observe(ends(9, 9), 0), 0);
+        assert_eq!(observe(ends(9, 12), 1), 0);
+        assert_eq!(observe(ends(9, 40), 61), 60);
+        // It has ended, and the next one is open.
+        assert_eq!(observe(ends(41, 50), 62), 0);
+        assert_eq!(observe(ends(41, 50), 65), 3);
+        assert_eq!(observe(ends(51, 51), 66), 0);
+        // Not counted from the time without an open transaction.
+        assert_eq!(observe(ends(51, 52), 90), 0);
     }
 }

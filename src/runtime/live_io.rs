@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::context::Context;
 use super::input_ends::InputEnds;
+use super::memory_limit;
 use super::settings::Settings;
 use super::worker_io::{StartRequest, WorkerIo};
 use crate::event::{EventTime, WallTime};
@@ -173,6 +174,9 @@ impl WorkerIo for LiveIo {
         if let Some(disk) = self.store.disk_space() {
             metrics.disk.free_bytes.with_label_values::<&str>(&[]).set(number(disk.free));
             metrics.disk.size_bytes.with_label_values::<&str>(&[]).set(number(disk.size));
+        }
+        if let Some(limit) = memory_limit::find() {
+            metrics.memory.limit_bytes.with_label_values::<&str>(&[]).set(number(limit));
         }
         self.observe_timers(metrics, partitions);
     }

@@ -19,35 +19,6 @@ impl Metrics {
         self.commits.transactions.with_label_values(&[outcome]).inc();
     }
 
-    /// Sets how many records of an input are not read yet, how long the next one has waited, and how many belong to open
-    /// transactions.
-    pub fn observe_lag(
-        &self,
-        topic: &str,
-        partition: i32,
-        offset: i64,
-        waited: Duration,
-        (last_stable, end): (i64, i64),
-        at: WallTime,
-    ) {
-        let labels = [topic, &partition.to_string()];
-        let [lag, undecided] = [(last_stable, offset), (end, last_stable)]
-            .map(|(end, begin)| end.saturating_sub(begin).max(0));
-        self.lag.records.with_label_values(&labels).set(lag);
-        self.lag.undecided.with_label_values(&labels).set(undecided);
-        let waited = i64::try_from(waited.as_secs()).unwrap_or(i64::MAX);
-        self.lag.seconds.with_label_values(&labels).set(waited);
-        self.lag.observed_seconds.with_label_values(&labels).set(at.0 / 1000);
-    }
-
-    /// Removes the lag of a partition, which is unknown; the time of its last observation stays.
-    pub fn forget_lag(&self, topic: &str, partition: i32) {
-        let labels = [topic, &partition.to_string()];
-        for series in [&self.lag.records, &self.lag.seconds, &self.lag.undecided] {
-            drop(series.remove_label_values(&labels));
-        }
-    }
-
     /// Counts the outputs and anomalies of a commit that ended `now`, and sets its watermark.
     pub fn count_commit(
         &self,
@@ -93,17 +64,6 @@ impl Metrics {
                     let records = lost.to.abs_diff(lost.from);
                     input.lost_records.with_label_values(&[topic]).inc_by(records);
                 }
-            }
-        }
-    }
-
-    /// Removes the series of a partition that is no longer processed here. A series that does not exist is not an error.
-    pub fn remove_series(&self, topics: &[String], partition: i32) {
-        let partition = partition.to_string();
-        drop(self.watermark_seconds.remove_label_values(&[&partition]));
-        for topic in topics {
-            for series in self.lag.all() {
-                drop(series.remove_label_values(&[topic, &partition]));
             }
         }
     }

@@ -55,6 +55,7 @@ pub struct Metrics {
     /// Merges that stopped waiting for an idle input.
     pub merge_timeouts: IntCounter,
     pub disk: DiskMetrics,
+    pub memory: MemoryMetrics,
     /// Properties of RocksDB, by property name.
     pub rocksdb: BTreeMap<&'static str, IntGauge>,
     pub clients: ClientMetrics,
@@ -101,13 +102,16 @@ pub struct LagMetrics {
     pub seconds: IntGaugeVec,
     /// Records behind an open transaction.
     pub undecided: IntGaugeVec,
+    /// Since when that transaction has been open, in seconds.
+    pub open_transaction_seconds: IntGaugeVec,
     /// When they were last observed, in seconds since 1970.
     pub observed_seconds: IntGaugeVec,
 }
 
 impl LagMetrics {
-    pub(super) fn all(&self) -> [&IntGaugeVec; 4] {
-        [&self.records, &self.seconds, &self.undecided, &self.observed_seconds]
+    /// Those that are absent while they are unknown.
+    pub(super) fn observations(&self) -> [&IntGaugeVec; 4] {
+        [&self.records, &self.seconds, &self.undecided, &self.open_transaction_seconds]
     }
 }
 
@@ -191,6 +195,12 @@ pub struct DiskMetrics {
     pub size_bytes: IntGaugeVec,
 }
 
+/// Metrics of memory; no series where there is no limit.
+#[derive(Clone, Debug)]
+pub struct MemoryMetrics {
+    pub limit_bytes: IntGaugeVec,
+}
+
 /// Metrics of bursts of transitions.
 #[derive(Clone, Debug)]
 pub struct BurstMetrics {
@@ -264,6 +274,7 @@ impl Metrics {
             clock: declare.clock()?,
             merge_timeouts: declare.counter("tenure_merge_timeouts_total")?,
             disk: declare.disk()?,
+            memory: declare.memory()?,
             rocksdb: declare.rocksdb()?,
             clients: declare.clients()?,
         };
@@ -280,7 +291,8 @@ impl Metrics {
         self.timers.armed.set(0);
         self.timers.lag_seconds.reset();
         self.clients.reset();
-        let gauges = [&self.customers, &self.watermark_seconds].into_iter().chain(self.lag.all());
+        let gauges = [&self.customers, &self.watermark_seconds, &self.lag.observed_seconds];
+        let gauges = gauges.into_iter().chain(self.lag.observations());
         gauges.for_each(IntGaugeVec::reset);
     }
 

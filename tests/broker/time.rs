@@ -101,8 +101,15 @@ fn an_input_with_an_open_transaction_is_not_idle_and_one_that_ends_with_markers_
     app.produce("purchases", &[visit(1, "free", long_ago)]);
     app.start();
     await_inactive(&mut app, &["free"]);
+    // `metric` adds up the partitions.
+    eventually("the metric shows how long it has been open", || {
+        app.daemon.metric("tenure_open_transaction_seconds") > 0
+    });
     producer.abort();
     await_inactive(&mut app, &["free", "hidden"]);
+    eventually("no transaction is open", || {
+        app.daemon.metric("tenure_open_transaction_seconds") == 0
+    });
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 

@@ -23,11 +23,18 @@ use tenure::event::{
 use tenure::model::{Models, SourceFile};
 use tenure::partition::{Batch, Commit, Output, Progress, Record, StateView, apply};
 use tenure::telemetry::catalogue::{self, Definition, Start, Values};
-use tenure::telemetry::{ClientStatistics, KnownLabels, Metrics};
+use tenure::telemetry::{ClientStatistics, KnownLabels, Lag, Metrics};
 
 use crate::program::tenure;
 
 const SNAPSHOT: &str = "tests/suite/metrics.txt";
+const LAG: Lag = Lag {
+    offset: 5,
+    waited: Duration::from_secs(9),
+    last_stable: 9_000,
+    end: 9_000,
+    held: Duration::ZERO,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -304,14 +311,7 @@ fn a_partition_that_is_released_and_a_client_that_is_closed_leave_no_series() {
     let topics = ["orders".to_owned(), "visits".to_owned()];
     for topic in &topics {
         for partition in [3, 4] {
-            metrics.observe_lag(
-                topic,
-                partition,
-                5,
-                Duration::ZERO,
-                (9, 9),
-                WallTime(1_767_225_600_000),
-            );
+            metrics.observe_lag(topic, partition, &LAG, WallTime(1_767_225_600_000));
             metrics.watermark_seconds.with_label_values(&[&partition.to_string()]).set(1);
         }
     }
@@ -336,14 +336,7 @@ fn a_scrape_of_256_partitions_is_measured() {
     for partition in 0..256 {
         metrics.watermark_seconds.with_label_values(&[&partition.to_string()]).set(1_767_225_600);
         for topic in ["orders", "visits"] {
-            metrics.observe_lag(
-                topic,
-                partition,
-                5,
-                Duration::from_secs(9),
-                (9_000, 9_000),
-                WallTime(1_767_225_600_000),
-            );
+            metrics.observe_lag(topic, partition, &LAG, WallTime(1_767_225_600_000));
         }
     }
     for client in ["consumer", "producer-0", "producer-1"] {

@@ -143,6 +143,12 @@ pub(super) const INPUTS: &[Definition] = &[
     )
     .once_known(),
     gauge(
+        "tenure_open_transaction_seconds",
+        &[INPUT, PARTITION],
+        "How long the same open transaction of a producer has held back the records behind it, in seconds; 0 while none does.",
+    )
+    .once_known(),
+    gauge(
         "tenure_lag_observed_timestamp_seconds",
         &[INPUT, PARTITION],
         "When the lag of a partition was last observed, in seconds since 1970.",

@@ -14,6 +14,12 @@ pub(super) const STORAGE: &[Definition] = &[
     .once_known(),
     gauge("tenure_state_disk_size_bytes", &[], "Size of the file system of the state directory.")
         .once_known(),
+    gauge(
+        "tenure_memory_limit_bytes",
+        &[],
+        "The memory limit of the process's control group, or of one that contains it. Absent without a limit.",
+    )
+    .once_known(),
     gauge("tenure_rocksdb_keys", &[], "Estimated number of keys."),
     gauge("tenure_rocksdb_live_sst_bytes", &[], "Bytes of the live files."),
     gauge(

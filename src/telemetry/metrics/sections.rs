@@ -7,8 +7,8 @@ use prometheus::{Histogram, HistogramVec, IntGauge, Result};
 use super::declare::Registrar;
 use super::{
     BurstMetrics, ClientMetrics, ClockMetrics, CommitMetrics, DecodingMetrics, DelayMetrics,
-    DiskMetrics, InputMetrics, LagMetrics, ModelChangeMetrics, RestoreMetrics, TimerMetrics,
-    TopicMetrics, TransitionMetrics,
+    DiskMetrics, InputMetrics, LagMetrics, MemoryMetrics, ModelChangeMetrics, RestoreMetrics,
+    TimerMetrics, TopicMetrics, TransitionMetrics,
 };
 use crate::customer::Cause;
 use crate::telemetry::build;
@@ -26,6 +26,7 @@ impl Registrar {
             records: self.gauges("tenure_lag_records")?,
             seconds: self.gauges("tenure_lag_seconds")?,
             undecided: self.gauges("tenure_undecided_records")?,
+            open_transaction_seconds: self.gauges("tenure_open_transaction_seconds")?,
             observed_seconds: self.gauges("tenure_lag_observed_timestamp_seconds")?,
         })
     }
@@ -43,6 +44,10 @@ impl Registrar {
             free_bytes: self.gauges("tenure_state_disk_free_bytes")?,
             size_bytes: self.gauges("tenure_state_disk_size_bytes")?,
         })
+    }
+
+    pub(super) fn memory(&self) -> Result<MemoryMetrics> {
+        Ok(MemoryMetrics { limit_bytes: self.gauges("tenure_memory_limit_bytes")? })
     }
 
     pub(super) fn rocksdb(&self) -> Result<BTreeMap<&'static str, IntGauge>> {

@@ -9,7 +9,7 @@ use super::catalogue::{Catalogue, Metric};
 /// Labels that a scrape adds.
 const TARGET: [&str; 4] = ["namespace", "job", "instance", "pod"];
 /// Series of others: of Prometheus itself, and of kube-state-metrics.
-const OTHERS: [&str; 3] = ["up", "ALERTS", "kube_pod_container_resource_limits"];
+const OTHERS: [&str; 2] = ["up", "ALERTS"];
 /// Functions for counters only, or for gauges only.
 const OF_COUNTERS: [&str; 3] = ["rate", "irate", "increase"];
 const OF_GAUGES: [&str; 5] = ["deriv", "predict_linear", "avg_over_time", "min_over_time", "delta"];
