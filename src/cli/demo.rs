@@ -2,6 +2,7 @@
 
 mod events;
 mod generator;
+mod layout;
 mod view;
 
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use self::view::DemoView;
 use super::Exit;
 use super::event_files::FileArgs;
 use super::mapping::MappingArgs;
-use super::print_stderr;
+use super::{load_models, print_stderr};
 use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
 use crate::kafka::{self, EmbeddedCluster, EmbeddedConsumer, EmbeddedProducer};
 use crate::model::{AcceptedLosses, Models, SourceFile};
@@ -30,7 +31,7 @@ use crate::store;
 use crate::telemetry::Metrics;
 
 const PARTITIONS: i32 = 4;
-/// The preset that the demo runs.
+/// The preset that the demo runs without other models.
 const RETAIL_MODEL: &str = include_str!("../../config/models/retail.yaml");
 /// The length of the generated history before today.
 const HISTORY_DAYS: i64 = 1000;
@@ -48,6 +49,9 @@ pub(super) struct DemoArgs {
     /// Days of the history per second.
     #[arg(long, default_value_t = 4.0, value_name = "DAYS")]
     speed: f64,
+    /// Run this model file (YAML) instead of the preset `retail`; repeat for several models.
+    #[arg(long = "model", value_name = "FILE")]
+    models: Vec<PathBuf>,
     /// Show the events of this file, folder or pattern (JSON or CSV, as for replay) instead of synthetic customers.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -68,9 +72,9 @@ impl DemoArgs {
             print_stderr("error: how files are read needs a file: --events FILE");
             return Ok(Exit::Usage);
         }
-        let source = SourceFile { name: "retail.yaml".to_owned(), text: RETAIL_MODEL.to_owned() };
-        let (models, _) =
-            Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
+        let Some(models) = self.load_models()? else {
+            return Ok(Exit::Configuration);
+        };
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         let settings = settings(folder.path().join("state"));
         let mut topics: Vec<String> = settings.outputs.topics().cloned().collect();
@@ -111,6 +115,17 @@ impl DemoArgs {
         })?;
         read.print();
         Ok(if read.is_nothing_read() { Exit::Failed } else { Exit::Ok })
+    }
+
+    /// `None` if a model has errors, which are printed.
+    fn load_models(&self) -> anyhow::Result<Option<Models>> {
+        if !self.models.is_empty() {
+            return Ok(load_models(&self.models)?.map(|(models, _)| models));
+        }
+        let source = SourceFile { name: "retail.yaml".to_owned(), text: RETAIL_MODEL.to_owned() };
+        let compiled = Models::compile(vec![source]);
+        let (models, _) = compiled.map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
+        Ok(Some(models))
     }
 
     /// Publishes the events at the chosen speed until the daemon is stopping; returns what was read from files.

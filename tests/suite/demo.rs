@@ -38,6 +38,28 @@ fn the_demo_reads_the_events_of_a_file_with_a_mapping_and_says_what_it_did_not_u
 }
 
 #[test]
+fn the_demo_runs_other_models_with_every_field_that_they_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = "model: plans\ninitial: new\nfacts: { paid: count(upgraded where plan.tier == 'pro' && seats >= 2.5) }\n\
+        stages: { new: {}, pro: {} }\ntransitions: [{ from: new, to: pro, when: paid >= 1 }]\n";
+    fs::write(folder.path().join("plans.yaml"), model).unwrap();
+    let events = r#"{"type":"upgraded","customer_id":"a","time":1,"properties":{"plan":{"tier":"pro"},"seats":2.5}}
+{"type":"upgraded","customer_id":"b","time":2,"properties":{"plan":{"tier":"free"},"seats":9}}
+{"type":"upgraded","customer_id":"c","time":3,"properties":{"plan":{"tier":"pro"},"seats":2.4}}
+"#;
+    fs::write(folder.path().join("events.ndjson"), events).unwrap();
+    let demo = |model| {
+        let run = ["demo", "--duration", "3s", "--model", model, "--events", "events.ndjson"];
+        tenure(folder.path(), &run)
+    };
+    let run = demo("plans.yaml");
+    assert_eq!(run.code, 0, "{}", run.said);
+    assert!(run.out.contains("  a               new → pro   paid >= 1: 1\n"), "{}", run.out);
+    assert!(run.out.contains("3 events, 1 transitions"), "{}", run.out);
+    assert_eq!(demo("missing.yaml").code, 78);
+}
+
+#[test]
 fn a_demo_of_a_file_in_which_nothing_can_be_read_ends_with_1() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("events.ndjson"), "{\"user\":\"ann\"}\n").unwrap();

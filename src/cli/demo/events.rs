@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value as Json, json};
+
 use super::generator::{CLICKSTREAM, Generator, PURCHASES};
 use crate::cli::event_files::{self, FileArgs};
 use crate::cli::mapping::MappingArgs;
 use crate::cli::{input_report, print_stderr};
-use crate::event::{Decoder, EventTime, Observations, Position, RejectReason};
+use crate::event::{
+    Decoder, Event, EventTime, Field, Observations, Position, RejectReason, Scalar, Vocabulary,
+};
 use crate::files::{InputNotice, InputOrder, MergedInputs};
 use crate::model::Models;
 
@@ -78,13 +82,8 @@ impl DemoEvents {
                     continue;
                 }
             };
-            let kind = models.vocabulary.type_name(event.event_type).unwrap_or("other");
-            let mut json = serde_json::json!({"type": kind, "customer_id": event.customer.as_str(), "time": event.time.0});
-            let value = models.vocabulary.fields().find_map(|(id, ..)| event.number(id));
-            if let Some(value) = value {
-                json["value"] = value.to_string().into();
-            }
-            let topic = if value.is_some() { PURCHASES } else { CLICKSTREAM };
+            let json = native_record(&models.vocabulary, &event);
+            let topic = if json.get("value").is_some() { PURCHASES } else { CLICKSTREAM };
             return Ok(Some((
                 event.time,
                 topic,
@@ -106,6 +105,42 @@ impl DemoEvents {
             },
         }
     }
+}
+
+/// A record in the native form, with the fields that the models read. Without the currency: amounts are converted already.
+fn native_record(vocabulary: &Vocabulary, event: &Event) -> Json {
+    let kind = vocabulary.type_name(event.event_type).unwrap_or("other");
+    let customer = event.customer.as_str();
+    let mut record = json!({"type": kind, "customer_id": customer, "time": event.time.0});
+    for (id, field, _) in vocabulary.fields() {
+        let value = match event.field(id) {
+            None => continue,
+            Some(Scalar::Bool(value)) => Json::from(*value),
+            Some(Scalar::Text(text)) => Json::from(text.as_str()),
+            // A decimal text of a number is JSON.
+            Some(Scalar::Number(number)) => {
+                let text = number.to_string();
+                serde_json::from_str(&text).unwrap_or(Json::String(text))
+            }
+        };
+        match field {
+            Field::Currency => {}
+            Field::Property(path) => set_property(&mut record["properties"], path, value),
+            _ => record[field.name()] = value,
+        }
+    }
+    record
+}
+
+/// A column of a CSV file may have the name of a group of others: only one of them can be a property.
+fn set_property(mut at: &mut Json, path: &str, value: Json) {
+    for name in path.split('.') {
+        if !at.is_null() && !at.is_object() {
+            return;
+        }
+        at = &mut at[name];
+    }
+    *at = value;
 }
 
 impl FileReading {

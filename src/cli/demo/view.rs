@@ -1,25 +1,26 @@
 //! The output of the demo: a live view on a terminal, a line per transition elsewhere.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use console::Term;
 use serde_json::Value;
 
 use super::generator::{CLICKSTREAM, PURCHASES};
+use super::layout::{ModelCounts, RECENT_MAX, Size, layout};
 use crate::model::Models;
 use crate::telemetry::Metrics;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
-const RECENT_MAX: usize = 12;
-const BAR_WIDTH: u64 = 40;
 
 pub(super) struct DemoView<'v> {
     models: &'v Models,
     metrics: Metrics,
     recent: VecDeque<String>,
-    is_terminal: bool,
+    terminal: Option<Term>,
     drawn_lines: usize,
+    drawn_size: Option<Size>,
     drawn_at: Instant,
     records_before: u64,
     rate: u64,
@@ -33,8 +34,9 @@ impl<'v> DemoView<'v> {
             models,
             metrics,
             recent: VecDeque::new(),
-            is_terminal: io::stdout().is_terminal(),
+            terminal: Some(Term::buffered_stdout()).filter(Term::is_term),
             drawn_lines: 0,
+            drawn_size: None,
             drawn_at: Instant::now(),
             records_before: 0,
             rate: 0,
@@ -48,7 +50,7 @@ impl<'v> DemoView<'v> {
         self.transitions += 1;
         data["effective_at"].as_str().unwrap_or_default().clone_into(&mut self.latest);
         let line = transition_line(data);
-        if !self.is_terminal {
+        if self.terminal.is_none() {
             return writeln!(io::stdout(), "{line}");
         }
         self.recent.push_front(line);
@@ -58,7 +60,10 @@ impl<'v> DemoView<'v> {
 
     /// Redraws the view on a terminal, at most once per [`REDRAW_EVERY`].
     pub(super) fn refresh(&mut self) -> io::Result<()> {
-        if !self.is_terminal || self.drawn_at.elapsed() < REDRAW_EVERY {
+        let Some(terminal) = self.terminal.clone() else {
+            return Ok(());
+        };
+        if self.drawn_at.elapsed() < REDRAW_EVERY {
             return Ok(());
         }
         let records = self.records();
@@ -66,16 +71,18 @@ impl<'v> DemoView<'v> {
         self.rate = ((records - self.records_before) as f64 / seconds) as u64;
         self.records_before = records;
         self.drawn_at = Instant::now();
-        let lines = self.lines();
-        let mut out = io::stdout().lock();
-        if self.drawn_lines > 0 {
-            write!(out, "\x1b[{}A", self.drawn_lines)?;
+        let (rows, columns) = terminal.size();
+        let size = Size { rows: rows.into(), columns: columns.into() };
+        if self.drawn_size.replace(size).is_some_and(|former| former != size) {
+            // A terminal that has become narrower has wrapped the lines.
+            terminal.clear_screen()?;
+        } else {
+            terminal.clear_last_lines(self.drawn_lines)?;
         }
-        for line in &lines {
-            writeln!(out, "\x1b[2K{line}")?;
-        }
+        let lines = self.lines(size);
         self.drawn_lines = lines.len();
-        out.flush()
+        lines.iter().try_for_each(|line| terminal.write_line(line))?;
+        terminal.flush()
     }
 
     pub(super) fn print_summary(&self) -> io::Result<()> {
@@ -96,32 +103,27 @@ impl<'v> DemoView<'v> {
             .sum()
     }
 
-    fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!(
+    fn lines(&self, size: Size) -> Vec<String> {
+        let header = format!(
             "\x1b[1m{}\x1b[0m   {} events/s   {} events   {} transitions",
             date_part(&self.latest),
             self.rate,
             self.records_before,
             self.transitions
-        )];
-        for model in &self.models.list {
-            lines.push(String::new());
+        );
+        let counts = self.models.list.iter().map(|model| {
             let count = |stage: &str| {
-                let customers =
-                    self.metrics.customers.with_label_values(&[model.name.as_str(), stage]);
-                u64::try_from(customers.get()).unwrap_or(0)
+                let labels = [model.name.as_str(), stage];
+                u64::try_from(self.metrics.customers.with_label_values(&labels).get()).unwrap_or(0)
             };
-            let most =
-                model.stages.iter().map(|stage| count(&stage.name)).max().unwrap_or(0).max(1);
-            for stage in &model.stages {
-                let customers = count(&stage.name);
-                let bar = "█".repeat((customers * BAR_WIDTH / most) as usize);
-                lines.push(format!("  {:<14} {customers:>7}  \x1b[36m{bar}\x1b[0m", stage.name));
+            let stages = model.stages.iter().map(|stage| stage.name.as_str());
+            ModelCounts {
+                model: &model.name,
+                stages: stages.map(|stage| (stage, count(stage))).collect(),
             }
-        }
-        lines.push(String::new());
-        lines.extend((0..RECENT_MAX).map(|at| self.recent.get(at).cloned().unwrap_or_default()));
-        lines
+        });
+        let recent = self.recent.iter().map(String::as_str);
+        layout(size, &header, &counts.collect::<Vec<_>>(), recent)
     }
 }
 
