@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod http;
 mod input_report;
+mod leave;
 mod mapping;
 mod metrics;
 mod models;
@@ -63,6 +64,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show the partitions of a running daemon and why some are quarantined; recover them.
     State(state::StateArgs),
+    /// Prepare a process for its removal: when it stops, others take over its partitions at once.
+    ///
+    /// Otherwise the partitions of a process that stops wait for it until kafka.session_timeout is over.
+    Leave(leave::LeaveArgs),
     /// Copy the states of a stopped deployment into a new one whose inputs have more partitions.
     Rekey(rekey::RekeyArgs),
     /// Compare two versions of a model over a history: transitions, their times, and predictions.
@@ -97,6 +102,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::New(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::State(command) => command.run(),
+        Command::Leave(command) => command.run(),
         Command::Rekey(command) => command.run(),
         Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),

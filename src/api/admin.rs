@@ -16,21 +16,24 @@ use super::{guard, partitions};
 use crate::event::{CustomerId, EventTime, parse_end_instant};
 use crate::explanation::CustomerExplanation;
 use crate::runtime::daemon::Handle;
-use crate::runtime::{Customers, ExplainError, Fuse};
+use crate::runtime::{Customers, Departure, ExplainError, Fuse};
 
 /// The routes: `GET /fuse` (transitions suspended by the circuit breaker), `POST /go-on` (publishes them),
 /// `GET /customers/{id}` (explains a customer's stage; `?format=text`, `?at=TIME`), `GET /partitions` and
-/// `POST /partitions/{number}/{action}` (quarantined partitions and their recovery).
+/// `POST /partitions/{number}/{action}` (quarantined partitions and their recovery), `POST /leave` (the process leaves the
+/// group when it stops).
 /// Requests of web pages are refused.
 pub fn router(handle: &Handle) -> Router {
     let fuse = Router::new()
         .route("/fuse", get(fuse))
         .route("/go-on", post(resume))
         .with_state(handle.fuse.clone());
+    let departure = Router::new().route("/leave", post(leave)).with_state(handle.departure.clone());
     Router::new()
         .route("/customers/{id}", get(customer))
         .with_state(handle.customers.clone())
         .merge(fuse)
+        .merge(departure)
         .merge(partitions::router(handle.partitions.clone()))
         .layer(middleware::from_fn(guard::require_local))
 }
@@ -126,5 +129,17 @@ async fn resume(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
             StatusCode::CONFLICT,
             "nothing is suspended: the circuit breaker (burst.fuse) is not tripped\n".to_owned(),
         ),
+    }
+}
+
+async fn leave(State(departure): State<Arc<Departure>>) -> impl IntoResponse {
+    if departure.request() {
+        tracing::info!("an operator requested that this process leaves the group when it stops");
+        let text = "when this process stops, it leaves the group, and others take over its partitions at once\n";
+        (StatusCode::OK, text)
+    } else {
+        let text = "a member with a name cannot leave under kafka.group_protocol = \"consumer\"; its partitions move when \
+            the session has ended (group.consumer.session.timeout.ms of the brokers)\n";
+        (StatusCode::CONFLICT, text)
     }
 }

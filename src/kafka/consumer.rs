@@ -23,7 +23,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{Config, Error, GroupProtocol};
-use group_context::Client;
+use group_context::{Client, RETRY_INTERVAL};
 use member::{join_group, membership, serve, subscribe};
 
 pub use feed::{Feed, Fetched};
@@ -94,7 +94,26 @@ impl Consumer {
         Ok(())
     }
 
-    /// Leaves the group, and waits for that up to `timeout`. Rebalances are not reported any more. All feeds must have
+    /// Ends the membership, so that the partitions are assigned to others at once. [`Consumer::close`] alone leaves the group
+    /// with the expectation that a member of this name returns within the session. Only under the classic protocol:
+    /// librdkafka 2.12 has no request for it under the other one. Must be called on the polling thread, as the last call
+    /// before `close`, and waits up to `timeout`.
+    pub(crate) fn end_membership(&self, timeout: Duration) {
+        let Ok(client) = self.client() else {
+            return;
+        };
+        client.context().is_replaced.store(true, Ordering::Release);
+        client.unsubscribe();
+        let start = Instant::now();
+        while membership(&client).is_some() && start.elapsed() < timeout {
+            std::thread::park_timeout(RETRY_INTERVAL);
+            if let Err(error) = serve(&client) {
+                tracing::debug!(%error, "leaving the group");
+            }
+        }
+    }
+
+    /// Closes the membership, and waits for that up to `timeout`. Rebalances are not reported any more. All feeds must have
     /// been dropped.
     pub fn close(&self, timeout: Duration) {
         let Some(client) = self.lock().take() else {

@@ -22,7 +22,9 @@ use super::topic_watch::watch_topics;
 use super::worker::Worker;
 use super::worker_io::StartRequest;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
-use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalProducer};
+use crate::kafka::{
+    self, Consumer, GroupProtocol, OffsetFinder, TopicMetadata, TransactionalProducer,
+};
 use crate::model::Models;
 use crate::partition::hash_models;
 use crate::store::{self, Store};
@@ -45,6 +47,7 @@ pub fn run(
 ) -> Result<(), Error> {
     handle.reset(&metrics);
     create_known_series(&models, &settings, &metrics);
+    handle.departure.set_possible(settings.kafka.group_protocol == GroupProtocol::Classic);
     settings.kafka.renew_password()?;
     let topology = fetch_topics(&models, &settings, &metrics)?;
     let mut settings = Settings { identity: settings.identity_with(&topology), ..settings };
@@ -244,6 +247,10 @@ fn shut_down(
     let panicked = workers.into_iter().map(JoinHandle::join).filter(Result::is_err).count() > 0;
     heartbeats.clear_workers();
     polling.feeds.clear();
+    if polling.handle.is_leaving() {
+        tracing::info!("leaving the group: its other members take over the partitions now");
+        polling.consumer.end_membership(LEAVE_TIMEOUT);
+    }
     polling.consumer.close(LEAVE_TIMEOUT);
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
         Some(error) => Err(error),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::customers::Customers;
 use super::daemon_state::DaemonState;
+use super::departure::Departure;
 use super::fuse::Fuse;
 use super::partition_registry::PartitionRegistry;
 use super::restore_progress::RestoreProgress;
@@ -36,6 +37,8 @@ pub struct Handle {
     /// The customers that operators can inspect.
     pub customers: Arc<Customers>,
     pub(super) uncommitted: Arc<UncommittedWork>,
+    /// Whether the process leaves the group when it stops for good.
+    pub departure: Arc<Departure>,
 }
 
 impl Handle {
@@ -84,6 +87,11 @@ impl Handle {
     /// Whether a worker has applied or buffered records that are not committed.
     pub(crate) fn has_uncommitted_work(&self) -> bool {
         !self.uncommitted.is_empty()
+    }
+
+    /// Whether the process is stopping, and leaves the group.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.is_stop_requested() && self.departure.is_requested()
     }
 
     /// Why the daemon is not ready.

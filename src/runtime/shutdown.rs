@@ -22,7 +22,8 @@ pub(crate) fn stop_within(handle: &Arc<Handle>, deadline: Duration) -> std::io::
                 tracing::error!("stopping takes longer than the deadline; exiting now");
                 std::process::exit(1);
             }
-            if start.elapsed() >= IDLE_DEADLINE && !handle.has_uncommitted_work() {
+            let has_result = handle.has_uncommitted_work() || handle.is_leaving();
+            if start.elapsed() >= IDLE_DEADLINE && !has_result {
                 tracing::info!("nothing is left to commit; exiting without waiting for Kafka");
                 std::process::exit(0);
             }

@@ -75,13 +75,20 @@ fn restart_each(fleet: &mut Fleet) {
     }
 }
 
+/// The session is longer than any condition is awaited.
 #[test]
-fn a_rolling_restart_moves_no_partition() {
-    let mut fleet = Fleet::new("rolling", 3, session(30));
+fn a_rolling_restart_moves_no_partition_and_a_member_that_leaves_passes_its_partitions_on() {
+    let mut fleet = Fleet::new("rolling", 3, session(300));
     fleet.start_all();
     let before = generation(&fleet.app);
     restart_each(&mut fleet);
     assert_eq!(generation(&fleet.app), before);
+    let (status, said) = fleet.instances[1].admin_request("POST", "/leave");
+    assert!(status.contains("200") && said.contains("when this process stops"), "{status} {said}");
+    fleet.stop(1);
+    fleet.await_working(&[0, 2]);
+    fleet.instances[1].start();
+    fleet.await_all_working();
     fleet.assert_published_once();
 }
 
@@ -90,6 +97,8 @@ fn a_rolling_restart_moves_no_partition_under_the_consumer_protocol() {
     let mut fleet = Fleet::new("rolling-848", 2, kip_848);
     fleet.start_all();
     restart_each(&mut fleet);
+    let (status, said) = fleet.instances[1].admin_request("POST", "/leave");
+    assert!(status.contains("409") && said.contains("cannot leave"), "{status} {said}");
     fleet.assert_published_once();
 }
 

@@ -73,7 +73,7 @@ fn requests_of_web_pages_are_refused() {
     let address = listener.address;
     let own = format!("Host: {address}");
     let port = address.port();
-    for request in ["GET /customers/anna", "GET /fuse", "POST /go-on", "GET /none"] {
+    for request in ["GET /customers/anna", "GET /fuse", "POST /go-on", "POST /leave", "GET /none"] {
         for refused in [
             &[][..],
             &["Host: evil.example"],
@@ -101,7 +101,7 @@ fn requests_of_web_pages_are_refused() {
             let response = listener.send(request, accepted);
             let expected = match request {
                 "GET /none" => "404",
-                "POST /go-on" => "409",
+                "POST /go-on" | "POST /leave" => "409",
                 _ => "200",
             };
             assert_eq!(
