@@ -73,6 +73,21 @@ impl StateArgs {
         Ok(Exit::Ok)
     }
 
+    /// The circuit breaker suspends a whole process, whose partitions run.
+    fn print_suspended(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let response = http::request(&self.admin, Method::GET, "/fuse")?;
+        let fuse: Json = serde_json::from_slice(&response.body).unwrap_or_default();
+        if let Some(since) = fuse["since"].as_str() {
+            let (transitions, admin) = (&fuse["transitions"], &self.admin);
+            writeln!(
+                out,
+                "suspended since {since}: the fuse has blown (burst.fuse). {transitions} transitions wait, and the inputs are \
+                 not read.\n  to publish them: curl -X POST http://{admin}/go-on"
+            )?;
+        }
+        Ok(())
+    }
+
     fn print_partitions(&self) -> anyhow::Result<Exit> {
         let response = http::request(&self.admin, Method::GET, "/partitions")?;
         if response.status != StatusCode::OK {
@@ -84,6 +99,7 @@ impl StateArgs {
             out.write_all(&response.body)?;
             return Ok(Exit::Ok);
         }
+        self.print_suspended(&mut out)?;
         let partitions: Vec<Json> = serde_json::from_slice(&response.body)
             .context("the response of the daemon is not a list of partitions")?;
         if partitions.is_empty() {

@@ -183,7 +183,7 @@ impl InputReport<'_> {
                 format!("looks like {}: time_unit = \"{name}\"", name.replace('_', " "))
             }
             None => {
-                "write 1997-01-31 or 1997-01-31T08:30:00Z, or declare the form: time_format = \"%d.%m.%Y %H:%M\"".to_owned()
+                "write 1997-01-31 or 1997-01-31T08:30:00Z, or declare all forms that occur, since no other is read then: time_format = [\"%d.%m.%Y %H:%M\"]".to_owned()
             }
         };
         format!(": {} ({advice})", examples(forms))

@@ -123,8 +123,11 @@ fn report(counter: &mut BurstCounter, request: &FuseRequest<'_>) {
     let begins = counter.detect_burst(burst);
     let totals = counter.totals();
     let (transitions, customers) = (totals.transitions, totals.customers);
-    metrics.bursts.reached_ratio.set(transitions as f64 / burst.threshold(customers) as f64);
     let is_tripped = totals.tripped_since.is_some();
+    // While transitions are suspended, those published before leave the window: the ratio stays that of the burst.
+    if begins || !is_tripped {
+        metrics.bursts.reached_ratio.set(transitions as f64 / burst.threshold(customers) as f64);
+    }
     metrics.bursts.fuse_blown.set(is_tripped.into());
     if !begins {
         return;
@@ -133,14 +136,16 @@ fn report(counter: &mut BurstCounter, request: &FuseRequest<'_>) {
     let within = i64::try_from(burst.within.as_millis()).map_or(Millis(i64::MAX), Millis);
     let model = counter.top_model().unwrap_or_default();
     if is_tripped {
-        tracing::warn!(
+        let suspended = totals.suspended;
+        tracing::error!(
             transitions,
+            suspended,
             customers,
             %within,
             model,
-            "burst: unusually many transitions, most of them of this model: the fuse has blown. Nothing is published, \
-            and the input waits. Resume with POST /go-on at http.admin; or stop, and set emit_from in the model if it \
-            reads history, or correct the model"
+            "burst: unusually many transitions, most of them of this model: the fuse has blown. Those that are not suspended \
+            were published before. Nothing is published now, and the input waits. Resume with POST /go-on at http.admin; or \
+            stop, and set emit_from in the model if it reads history, or correct the model"
         );
     } else {
         tracing::warn!(

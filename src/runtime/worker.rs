@@ -318,6 +318,10 @@ impl<W: WorkerIo> Worker<W> {
             });
         }
         let identity = &self.context.settings.identity;
-        Ok(self.io.store().write(identity, &written)?)
+        let started = self.io.uptime();
+        self.io.store().write(identity, &written)?;
+        let took = self.io.uptime().saturating_sub(started);
+        self.context.metrics.store.write_seconds.observe(took.as_secs_f64());
+        Ok(())
     }
 }

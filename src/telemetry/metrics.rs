@@ -54,6 +54,7 @@ pub struct Metrics {
     pub clock: ClockMetrics,
     /// Merges that stopped waiting for an idle input.
     pub merge_timeouts: IntCounter,
+    pub store: StoreMetrics,
     pub disk: DiskMetrics,
     pub memory: MemoryMetrics,
     /// Properties of RocksDB, by property name.
@@ -188,6 +189,13 @@ pub struct TimerMetrics {
     pub lag_seconds: IntGaugeVec,
 }
 
+/// Metrics of the time that batches wait for the local state.
+#[derive(Clone, Debug)]
+pub struct StoreMetrics {
+    pub read_seconds: Histogram,
+    pub write_seconds: Histogram,
+}
+
 /// Metrics of the file system of the state directory; no series where it is not known.
 #[derive(Clone, Debug)]
 pub struct DiskMetrics {
@@ -273,6 +281,7 @@ impl Metrics {
             restore: declare.restore()?,
             clock: declare.clock()?,
             merge_timeouts: declare.counter("tenure_merge_timeouts_total")?,
+            store: declare.store()?,
             disk: declare.disk()?,
             memory: declare.memory()?,
             rocksdb: declare.rocksdb()?,

@@ -174,6 +174,7 @@ fn compaction_runs_quickly_where_a_topic_is_configured_for_it() {
 }
 
 #[test]
+#[ignore = "a broker of its own, for the harness alone: tests/run.sh --long"]
 fn a_restarted_broker_has_every_acknowledged_record() {
     let broker = Broker::start();
     let bootstrap = broker.bootstrap().to_owned();
@@ -203,6 +204,7 @@ fn a_restarted_broker_has_every_acknowledged_record() {
 }
 
 #[test]
+#[ignore = "a broker of its own, for the harness alone: tests/run.sh --long"]
 fn two_brokers_are_separate_clusters_and_a_dropped_one_is_stopped() {
     let (shared, own) = (Broker::shared(), Broker::start());
     assert_ne!(shared.bootstrap(), own.bootstrap());
@@ -215,6 +217,7 @@ fn two_brokers_are_separate_clusters_and_a_dropped_one_is_stopped() {
 }
 
 #[test]
+#[ignore = "a broker of its own, for the harness alone: tests/run.sh --long"]
 fn a_broker_is_stopped_when_its_test_panics() {
     let (sender, receiver) = mpsc::channel();
     let test = thread::spawn(move || {
@@ -229,6 +232,7 @@ fn a_broker_is_stopped_when_its_test_panics() {
 }
 
 #[test]
+#[ignore = "a broker of its own, for the harness alone: tests/run.sh --long"]
 fn a_broker_is_stopped_when_the_test_process_is_killed() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture"])

@@ -45,7 +45,7 @@ fn is_read(app: &App, partition: i32) -> bool {
 }
 
 /// `tenure state` with these arguments.
-fn state(app: &App, arguments: &[&str]) -> Output {
+pub(crate) fn state(app: &App, arguments: &[&str]) -> Output {
     let log = app.log();
     let address = log.split("serving operators address=").nth(1).unwrap();
     let address = address.split_whitespace().next().unwrap();

@@ -12,6 +12,7 @@ use crate::exactly_once::{
 };
 use crate::fleet::{RUNTIME, session};
 use crate::harness::{Record, eventually};
+use crate::quarantine;
 use crate::reference::{self, Event};
 use crate::retail::retail;
 
@@ -215,7 +216,11 @@ fn a_burst_waits_for_an_operator_and_is_then_published_once_and_in_order() {
     assert_eq!(test.app.stage_changes(), published);
     assert_eq!(test.committed_offsets(), committed_offsets);
     assert_eq!(test.fuse(), fuse);
+    let state = String::from_utf8(quarantine::state(&test.app, &[]).stdout).unwrap();
+    let suspended = format!("{} transitions wait", fuse["transitions"]);
+    assert!(state.contains("suspended since") && state.contains(&suspended), "{state}");
     let daemon = &mut test.app.daemon;
+    assert!(daemon.fraction("tenure_burst_reached_ratio") >= 1.0);
     assert_eq!(daemon.metric("tenure_rebalances_total"), rebalances);
     assert_eq!(daemon.metric("tenure_partitions"), 2);
     for probe in ["/livez", "/readyz"] {

@@ -43,9 +43,9 @@ fn the_demo_runs_other_models_with_every_field_that_they_read() {
     let model = "model: plans\ninitial: new\nfacts: { paid: count(upgraded where plan.tier == 'pro' && seats >= 2.5) }\n\
         stages: { new: {}, pro: {} }\ntransitions: [{ from: new, to: pro, when: paid >= 1 }]\n";
     fs::write(folder.path().join("plans.yaml"), model).unwrap();
-    let events = r#"{"type":"upgraded","customer_id":"a","time":1,"properties":{"plan":{"tier":"pro"},"seats":2.5}}
-{"type":"upgraded","customer_id":"b","time":2,"properties":{"plan":{"tier":"free"},"seats":9}}
-{"type":"upgraded","customer_id":"c","time":3,"properties":{"plan":{"tier":"pro"},"seats":2.4}}
+    let events = r#"{"type":"upgraded","customer_id":"a","time":"2026-01-01","properties":{"plan":{"tier":"pro"},"seats":2.5}}
+{"type":"upgraded","customer_id":"b","time":"2026-01-02","properties":{"plan":{"tier":"free"},"seats":9}}
+{"type":"upgraded","customer_id":"c","time":"2026-01-03","properties":{"plan":{"tier":"pro"},"seats":2.4}}
 "#;
     fs::write(folder.path().join("events.ndjson"), events).unwrap();
     let demo = |model| {

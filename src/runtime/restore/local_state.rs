@@ -218,8 +218,8 @@ impl PartitionRestore {
             let topic = &context.settings.outputs.inputs[input as usize];
             let to = if from < start {
                 reasons.push(format!(
-                    "{topic} begins at offset {start}, but {from} is the next to be read: retention has deleted {} records \
-                    that were never applied. `accept-loss` continues without them",
+                    "{topic} begins at offset {start}, but {from} is the next to be read: {} records were deleted, by \
+                    retention or by a person, before they were applied. `accept-loss` continues without them",
                     start - from
                 ));
                 start

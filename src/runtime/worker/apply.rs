@@ -46,6 +46,7 @@ impl<W: WorkerIo> Worker<W> {
         }
         owned.bytes -= bytes;
         let generations = owned.models.generations();
+        let started = self.io.uptime();
         let view = self.io.store().prefetch_limited(
             generations,
             store_partition(partition),
@@ -54,6 +55,8 @@ impl<W: WorkerIo> Worker<W> {
             &batch,
             limit.transitions,
         )?;
+        let took = self.io.uptime().saturating_sub(started);
+        self.context.metrics.store.read_seconds.observe(took.as_secs_f64());
         let reached = batch.watermark(owned.progress.watermark, lateness);
         let records = batch.records.len();
         let first = batch.records.first().map(|record| record.position);

@@ -10,8 +10,9 @@ pub(super) struct InputMapping {
     pub(super) decoder: Decoder,
     /// Since the metrics were last updated.
     pub(super) recent: Observations,
-    /// Since the last report in the log.
+    /// Since `window_start`: the last report in the log, or later.
     pub(super) unreported: Observations,
+    pub(super) window_start: Duration,
     pub(super) last_report: Option<Duration>,
 }
 
@@ -19,7 +20,13 @@ impl InputMapping {
     pub(super) fn new(decoder: Decoder) -> InputMapping {
         let observations = || Observations::on(field_count(decoder.vocabulary()));
         let (recent, unreported) = (observations(), observations());
-        InputMapping { decoder, recent, unreported, last_report: None }
+        InputMapping {
+            decoder,
+            recent,
+            unreported,
+            window_start: Duration::ZERO,
+            last_report: None,
+        }
     }
 
     /// What was found since the previous call.

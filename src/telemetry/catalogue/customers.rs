@@ -55,7 +55,7 @@ pub(super) const CUSTOMERS: &[Definition] = &[
     gauge(
         "tenure_burst_reached_ratio",
         &[],
-        "Transitions published within burst.within or suspended, relative to the burst limit: a burst from 1 on.",
+        "Transitions published within burst.within or suspended, relative to the burst limit: a burst from 1 on. It stays as it was while the fuse is blown.",
     ),
     gauge(
         "tenure_fuse_blown",

@@ -7,6 +7,8 @@ use crate::customer::Cause;
 /// Of a transaction.
 const TRANSACTION_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0];
+/// Of a batch in the local state.
+const STORE_BUCKETS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0];
 /// From a tenth of a second to a day.
 const DELAY_BUCKETS: &[f64] =
     &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0];
@@ -20,6 +22,8 @@ const OUTCOME: Label = Label {
     name: "outcome",
     values: Values::Closed(|| vec!["committed", "aborted", "indefinite"]),
 };
+const OPERATION: Label =
+    Label { name: "operation", values: Values::Closed(|| vec!["read", "write"]) };
 const CLIENT: Label =
     Label { name: "client", values: Values::Closed(|| vec!["member", "producer"]) };
 
@@ -41,6 +45,12 @@ pub(super) const LATENCY: &[Definition] = &[
         &[],
         TRANSACTION_BUCKETS,
         "Duration of a Kafka transaction.",
+    ),
+    histogram(
+        "tenure_store_seconds",
+        &[OPERATION],
+        STORE_BUCKETS,
+        "Duration of reading the states for a batch of a partition from the local state, and of writing those of a transaction.",
     ),
     counter("tenure_batches_total", &[], "Batches applied."),
     counter("tenure_transactions_total", &[OUTCOME], "Kafka transactions ended."),

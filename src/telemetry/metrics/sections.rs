@@ -8,7 +8,7 @@ use super::declare::Registrar;
 use super::{
     BurstMetrics, ClientMetrics, ClockMetrics, CommitMetrics, DecodingMetrics, DelayMetrics,
     DiskMetrics, InputMetrics, LagMetrics, MemoryMetrics, ModelChangeMetrics, RestoreMetrics,
-    TimerMetrics, TopicMetrics, TransitionMetrics,
+    StoreMetrics, TimerMetrics, TopicMetrics, TransitionMetrics,
 };
 use crate::customer::Cause;
 use crate::telemetry::build;
@@ -36,6 +36,14 @@ impl Registrar {
             jumps: self.counter("tenure_clock_jumps_total")?,
             brokers_ahead_seconds: self.gauges("tenure_brokers_clock_ahead_seconds")?,
             suspect_partitions: self.gauges("tenure_clock_doubt_partitions")?,
+        })
+    }
+
+    pub(super) fn store(&self) -> Result<StoreMetrics> {
+        let seconds = self.histograms("tenure_store_seconds")?;
+        Ok(StoreMetrics {
+            read_seconds: seconds.with_label_values(&["read"]),
+            write_seconds: seconds.with_label_values(&["write"]),
         })
     }
 

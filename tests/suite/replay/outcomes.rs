@@ -71,8 +71,8 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
 2 events, 3 rejected, 2 transitions, up to 2026-01-02T00:00:00.000Z
 1 rejected: not_utf8, first at mixed:4
 1 rejected: not_json, first at mixed:2 (a record is a JSON object)
-1 rejected: bad_time, first at mixed:3: soon (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare the form: \
-         time_format = \"%d.%m.%Y %H:%M\")
+1 rejected: bad_time, first at mixed:3: soon (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare all forms that occur, \
+         since no other is read then: time_format = [\"%d.%m.%Y %H:%M\"])
 ";
     assert!(run.said.contains(summary), "{}", run.said);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
@@ -322,8 +322,8 @@ fn what_was_not_understood_is_reported_with_advice() {
     let run = replay(&folder, "events");
     for line in [
         "1 rejected: time_out_of_range, first at events:3: 1767225600 (1) (looks like seconds: time_unit = \"seconds\")",
-        "1 rejected: bad_time, first at events:4: 01.02.2026 (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare the form: \
-         time_format = \"%d.%m.%Y %H:%M\")",
+        "1 rejected: bad_time, first at events:4: 01.02.2026 (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare all forms that occur, \
+         since no other is read then: time_format = [\"%d.%m.%Y %H:%M\"])",
         "not understood: properties.revenue in 2 of 2 events is not a number: \"999,99\" (1), an object or a list (1); write the path of \
          an element, such as items[0].price, or of all to add them up, items[].price",
         "not understood: properties.vip in 1 of 2 events is not true or false: \"xxxxxxx\" (1)",
