@@ -14,7 +14,7 @@ USAGE
 
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
-groups=(compile:5 lint:2 suite:5 broker:14)
+groups=(compile:5 lint:2 suite:5 deploy:2 broker:14)
 long_groups=(mutations:20 fuzz:12 deny:2)
 
 # Everything is compiled with the crash points at which tests kill the daemon.
@@ -55,6 +55,14 @@ group_suite() {
   # Cargo does not run documentation tests together with other targets.
   env "${more[@]}" cargo test --locked "${features[@]}" --lib --bins --test suite --test mutations &&
     cargo test --locked "${features[@]}" --doc
+}
+
+# Chart, manifests, and the commands of deploy/README.md, without a cluster.
+group_deploy() {
+  local -a missing
+  mapfile -t missing < <(tests/deploy/check.sh --missing)
+  skipped+=("${missing[@]}")
+  tests/deploy/check.sh
 }
 
 # Do the tests find defects? Compiles the package once for each mutation.
