@@ -12,6 +12,7 @@ mod config;
 mod corrections;
 mod damage;
 mod demo;
+mod deployment;
 mod diagnostics;
 mod endless;
 mod explain;

@@ -258,10 +258,3 @@ fn promtool_accepts_the_rules_their_tests_and_all_expressions() {
     promtool::check_expressions(queries.chain(runbook::expressions()));
     promtool::run_tests(&files("deploy/prometheus/tests", "yaml"));
 }
-
-#[test]
-fn sections_commands_settings_and_files_that_the_runbook_names_exist() {
-    let mut problems = runbook::problems();
-    problems.extend(runbook::broken_links());
-    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
-}
