@@ -62,10 +62,10 @@ fail() {
   failures=$((failures + 1))
 }
 
-# passes COMMAND…: prints its output, without what helm says about links, if it fails.
+# passes COMMAND…: prints its output, without its information, if it fails.
 passes() {
   "$@" >"$scratch/output" 2>&1 && return
-  grep -v 'found symbolic link' "$scratch/output" >&2 || true
+  grep -v -e 'found symbolic link' -e '^INFO ' "$scratch/output" >&2 || true
   fail "$*"
 }
 
@@ -113,6 +113,7 @@ check_chart() {
   refuses 'set memory instead' --set resources.limits.memory=1Gi
   check_package
   check_roll
+  check_notes
 }
 
 # A package has the files behind the links, and renders the same.
@@ -143,6 +144,17 @@ check_roll() {
 }
 
 roll_sums() { render "$here/values/minimal.yaml" "$@" 2>/dev/null | grep -o 'checksum/.*'; }
+
+check_notes() {
+  local name notes hint=group.consumer.session.timeout.ms
+  for name in minimal reload; do
+    notes=$(helm install shop "$chart" --namespace crm --values "$here/values/$name.yaml" --dry-run=client 2>/dev/null) ||
+      fail "installation of $name"
+    [[ $notes == *'kubectl -n crm exec shop-tenure-0 -- tenure state'* ]] || fail "notes of $name"
+    # Where the brokers decide about the session timeout.
+    [[ $name == reload && $notes == *"$hint"* || $name != reload && $notes != *"$hint"* ]] || fail "$hint in $name"
+  done
+}
 
 check_base() {
   "$root/deploy/kustomize/render.sh" 2>/dev/null | diff - "$root/deploy/kustomize/base/tenure.yaml" ||

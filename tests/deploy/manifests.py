@@ -277,7 +277,9 @@ def check_reload(release):
             release.check(fake.poll() is None, "the sidecar signals without a change")
             os.symlink("second", f"{scratch}/new")
             os.replace(f"{scratch}/new", link)
-            release.check(fake.wait(10) == -signal.SIGHUP, "the sidecar does not signal")
+            release.check(fake.wait(10) == -signal.SIGHUP, "the sidecar sends another signal")
+        except subprocess.TimeoutExpired:
+            release.check(False, "the sidecar does not signal")
         finally:
             sidecar.kill()
             fake.kill()

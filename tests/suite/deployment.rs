@@ -93,6 +93,12 @@ fn the_check_of_names_finds_what_does_not_exist() {
     }
 }
 
+#[test]
+fn the_chart_installs_this_version() {
+    let version = format!("appVersion: \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(read(format!("{CHART}/Chart.yaml")).contains(&version), "{version}");
+}
+
 /// What the chart sets by the environment of the container.
 const SET_BY_THE_CHART: [&str; 11] = [
     "models",
