@@ -7,4 +7,4 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 echo '# Rendered by deploy/kustomize/render.sh from the chart. Change it there.'
 helm template tenure ../helm/tenure --values values.yaml |
-  sed -e '/^# Source: /d' -e '/ helm\.sh\/chart: /d' -e '/ app\.kubernetes\.io\/managed-by: /d'
+  sed -e '/^$/d' -e '/^# Source: /d' -e '/ helm\.sh\/chart: /d' -e '/ app\.kubernetes\.io\/managed-by: /d'

@@ -121,7 +121,7 @@ check_package() {
   passes helm package "$chart" --destination "$scratch/package"
   local content=$scratch/package/content
   mkdir -p "$content"
-  tar -xzf "$scratch"/package/*.tgz -C "$content"
+  tar -xzmf "$scratch"/package/*.tgz -C "$content"
   cmp "$content/tenure/files/rules.yaml" "$root/deploy/prometheus/rules.yaml" || fail 'rules in the package'
   [[ -z $(find "$content" -type l -o -name '*.toml') ]] || fail 'links or descriptions in the package'
   helm template secured "$content/tenure" --values "$here/values/secured.yaml" 2>/dev/null |
@@ -147,6 +147,10 @@ roll_sums() { render "$here/values/minimal.yaml" "$@" 2>/dev/null | grep -o 'che
 
 check_notes() {
   local name notes hint=group.consumer.session.timeout.ms
+  if [[ $(helm version --template '{{.Version}}') == v3.* ]]; then
+    echo 'skipped: the notes of the chart, for which Helm 3 needs a cluster'
+    return
+  fi
   for name in minimal reload; do
     notes=$(helm install shop "$chart" --namespace crm --values "$here/values/$name.yaml" --dry-run=client 2>/dev/null) ||
       fail "installation of $name"

@@ -79,7 +79,7 @@ fn the_check_of_names_finds_what_does_not_exist() {
         "$settings.store.memori",
         "containerPort: 8082",
         "kafka:9099",
-        "{path: /healthz, port: http}",
+        "httpGet: {path: /healthz, port: http}",
         "`/ready`",
         "deploy/none.yaml",
         "`tenure stat`",

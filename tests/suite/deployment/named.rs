@@ -92,7 +92,10 @@ fn ports(text: &str) -> Vec<String> {
 fn routes(text: &str) -> Vec<String> {
     let api = ["src/api.rs", "src/api/admin.rs", "src/api/partitions.rs"].map(read).concat();
     let known = captures(r#"\.route\([ \n]*"/([a-z-]+)"#, &api);
-    let mut named = captures(r"(?:(?-u:\b)path: |`|GET |POST |:808[0-9])/([a-z][a-z-]*)", text);
+    let mut named = captures(
+        r"(?:httpGet: \{path: |port: http, path: |`|GET |POST |:808[0-9])/([a-z][a-z-]*)",
+        text,
+    );
     named.retain(|name| !known.contains(name) && !ROOT_FOLDERS.contains(&name.as_str()));
     named.into_iter().map(|name| format!("no path /{name}")).collect()
 }
