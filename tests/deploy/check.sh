@@ -206,9 +206,13 @@ write_blocks() {
 check_manifests() {
   local files=("$scratch"/rendered/*.yaml)
   if need kubernetes-validate; then
-    passes kubernetes-validate --strict "${files[@]}"
-    # Unknown kinds are only a warning: those of the operator are checked below.
-    grep 'find schema' "$scratch/output" | grep -v 'monitoring.coreos.com' >&2 && fail 'kinds without a schema'
+    local version
+    # The oldest version of the chart, and the newest.
+    for version in "$(sed -n 's/^kubeVersion: ">=\([0-9]*\.[0-9]*\).*/\1/p' "$chart/Chart.yaml")" 1.37; do
+      passes kubernetes-validate --strict --kubernetes-version "$version" "${files[@]}"
+      # Unknown kinds are only a warning: those of the operator are checked below.
+      grep 'find schema' "$scratch/output" | grep -v 'monitoring.coreos.com' >&2 && fail 'kinds without a schema'
+    done
   fi
   if [[ -n $python ]]; then
     local -a arguments=()
