@@ -245,16 +245,20 @@ def check_with_program(program, release):
     # Secrets are not there; the rest of the environment is that of the pod.
     env = variables(release.pods[0]["spec"]["containers"][0])
     env = {name: variable["value"] for name, variable in env.items() if "value" in variable}
-    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-        file.write(release.settings_text)
-        file.flush()
-        command = [program, "config", "--config", file.name, "--format", "json"]
+    with tempfile.TemporaryDirectory() as folder:
+        texts = {name: text for data in release.maps.values() for name, text in data.items()}
+        for name, text in texts.items():
+            Path(folder, name).write_text(text)
+        command = [program, "config", "--config", f"{folder}/tenure.toml", "--format", "json"]
         run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    release.check(run.returncode == 0 and not run.stderr, run.stderr)
-    if run.returncode == 0:
-        loaded = json.loads(run.stdout)
-        release.check(loaded["models"] == release.models(), "models", loaded["models"])
-        release.check(loaded["kafka"]["app"] == release.settings["kafka"]["app"], "kafka.app")
+        release.check(run.returncode == 0 and not run.stderr, run.stderr)
+        loaded = json.loads(run.stdout or "{}")
+        release.check(loaded.get("models") == release.models(), "models", loaded.get("models"))
+        names = [os.path.basename(path) for path in release.models()]
+        if names and all(name in texts for name in names):
+            command = [program, "check", *(f"{folder}/{name}" for name in names)]
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            release.check(run.returncode == 0, run.stderr)
 
 
 def check_reload(release):
