@@ -60,7 +60,7 @@ fn what_files_under_deploy_name_exists() {
 #[test]
 fn the_check_of_names_finds_what_does_not_exist() {
     for text in [
-        "TENURE__KAFKA__APP and `kafka.app`, settings.kafka.security.username",
+        "TENURE__KAFKA__APP and `kafka.app`, settings.kafka.security.username, ${TENURE_IMAGE:-a}",
         "`output.stages.churned`, `kafka.properties.client`, https://store.example.com",
         "port: 8080, 127.0.0.1:8081, kafka:9092",
         "httpGet: {path: /livez}, `GET /customers/ID`, `/etc/tenure`",

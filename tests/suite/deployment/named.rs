@@ -30,7 +30,8 @@ fn captures(pattern: &str, text: &str) -> BTreeSet<String> {
 }
 
 fn variables(text: &str) -> Vec<String> {
-    let mut names = captures(r"(?-u:\b)(TENURE_[A-Z_]*[A-Z])", text);
+    // `${TENURE_…}` is a variable of a compose file.
+    let mut names = captures(r"(?:^|[^A-Z_{])(TENURE_[A-Z_]*[A-Z])", text);
     names.retain(
         |name| if name.starts_with("TENURE__") { !is_setting(name) } else { !is_used(name) },
     );
