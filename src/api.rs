@@ -38,7 +38,11 @@ pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
 async fn livez(State(api): State<ApiState>) -> impl IntoResponse {
     match api.handle.stalled_thread() {
         None => (StatusCode::OK, "alive\n".to_owned()),
-        Some(stalled) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stalled}\n")),
+        Some(stalled) => {
+            // Kubernetes ends a process after a few of these: the log has the reason.
+            tracing::warn!("/livez fails: {stalled}");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{stalled}\n"))
+        }
     }
 }
 
