@@ -34,9 +34,11 @@ pub use exit::Exit;
 use output::{OutputFormat, print_reports, print_stderr};
 use sources::{ModelFiles, load_models};
 
+use crate::telemetry::VERSION_AND_REVISION;
+
 /// Customer lifecycle stages from event streams, exactly once, silence included.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(version = VERSION_AND_REVISION.as_str(), about, propagate_version = true, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,7 @@ mod metrics;
 mod restores;
 mod start;
 
-pub use build::{REVISION, VERSION};
+pub use build::{REVISION, VERSION, VERSION_AND_REVISION};
 pub use lag::Lag;
 pub use local_state::LocalState;
 pub use logging::{LineFormat, error_chain, init_logging};

@@ -15,7 +15,7 @@ USAGE
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
 groups=(compile:5 lint:2 suite:5 deploy:2 broker:14)
-long_groups=(mutations:20 fuzz:12 deny:2)
+long_groups=(mutations:20 fuzz:12 deny:2 image:5)
 
 # Everything is compiled with the crash points at which tests kill the daemon.
 features=(--features crash-points)
@@ -87,9 +87,7 @@ group_fuzz() {
 
 # Against a real Kafka broker, which the tests start and stop themselves.
 group_broker() {
-  local -x TENURE_KAFKA_LIBS
-  TENURE_KAFKA_LIBS=$(realpath -m "${TENURE_KAFKA_LIBS:-${CARGO_TARGET_DIR:-target}/kafka-libs}")
-  setup broker && fetch_kafka "$TENURE_KAFKA_LIBS" || return
+  get_kafka || return
   local -a more=() arguments=()
   if ((long)); then
     more=("TENURE_KILLS=${TENURE_KILLS:-200}")
@@ -101,11 +99,24 @@ group_broker() {
     cargo test --locked "${features[@]}" --test broker "${arguments[@]}"
 }
 
-# fetch_kafka FOLDER: downloads the broker's jars into it. The pom is copied last:
-# an equal copy in the folder means that the jars are complete and of this pom,
-# and nothing is downloaded.
-fetch_kafka() {
-  local folder=$1 pom=tests/kafka/pom.xml
+# Builds the container image and runs it.
+group_image() {
+  local rc=0
+  { get_kafka && tests/deploy/image.sh; } || rc=$?
+  if ((rc == 77)); then
+    skipped+=(image)
+    rc=0
+  fi
+  return "$rc"
+}
+
+# Downloads the broker's jars into the folder TENURE_KAFKA_LIBS, which it sets. The pom is copied last: an equal
+# copy in the folder means that the jars are complete and of this pom, and nothing is downloaded.
+get_kafka() {
+  local folder pom=tests/kafka/pom.xml
+  folder=$(realpath -m "${TENURE_KAFKA_LIBS:-${CARGO_TARGET_DIR:-target}/kafka-libs}")
+  export TENURE_KAFKA_LIBS=$folder
+  setup broker || return
   ! cmp -s "$pom" "$folder/pom.xml" || return 0
   echo "fetching the jars of Apache Kafka into $folder"
   rm -f "$folder/pom.xml" "$folder"/*.jar
