@@ -4,7 +4,7 @@
 function between(least, most) { return least + int(rand() * (most - least + 1)) }
 
 function emit(customer, type, rest) {
-  print "customer-" customer "\t{\"customer_id\":\"customer-" customer "\",\"type\":\"" type "\",\"time\":" now "000" rest "}"
+  printf "customer-%d\t{\"customer_id\":\"customer-%d\",\"type\":\"%s\",\"time\":%d000%s}\n", customer, customer, type, now, rest
 }
 
 function order(customer) { emit(customer, "order_completed", ",\"value\":" between(900, 24000) / 100) }

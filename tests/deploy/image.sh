@@ -8,8 +8,8 @@
 # Machines that run tests may reach no registry of images. So the bases are made here, of the Debian packages that those
 # named in the Dockerfile consist of.
 #
-# Needs root, Java, the Debian packages buildah, curl, jq, mmdebstrap, runc and umoci, and in TENURE_KAFKA_LIBS the folder
-# with the jars of tests/kafka/pom.xml. Ends with 77 if one of them is missing.
+# Needs root, Java, the Debian packages buildah, curl, jq, mmdebstrap, runc and umoci, and in TENURE_KAFKA_LIBS the
+# folder with the jars of tests/kafka/pom.xml. Ends with 77 if one of them is missing.
 set -euo pipefail
 
 # The packages of cc-debian13 that have libraries.
@@ -80,12 +80,14 @@ make_runtime_base() {
 
 # As the official image of Rust: Debian with a C compiler and a toolchain, here that of this machine.
 make_build_base() {
-  local container
+  local container rust
+  rust=$(rustc --print sysroot)
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm "$work/build.tar"
   make_base localhost/debian "$work/build.tar"
   rm "$work/build.tar"
   container=$(store from --pull-never localhost/debian)
-  store add --quiet "$container" "$(rustc --print sysroot)" /usr/local/rust >/dev/null
+  store add --quiet "$container" "$rust/bin" /usr/local/rust/bin >/dev/null
+  store add --quiet "$container" "$rust/lib" /usr/local/rust/lib >/dev/null
   # A machine that reaches registries through a proxy trusts its certificates.
   store add --quiet "$container" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ >/dev/null
   store config --env CARGO_HOME=/usr/local/cargo \
@@ -174,7 +176,10 @@ daemon_answers() {
 }
 
 # metric NAME: the sum of its series.
-metric() { curl -s "http://127.0.0.1:$http_port/metrics" | awk -v name="$1" '$1 ~ "^" name "({|$)" { sum += $2 } END { print sum + 0 }'; }
+metric() {
+  curl -s "http://127.0.0.1:$http_port/metrics" |
+    awk -v name="$1" '$1 ~ "^" name "({|$)" { sum += $2 } END { print sum + 0 }'
+}
 
 has_transitions() { (($(metric tenure_transitions_total) > 0)); }
 
@@ -217,7 +222,8 @@ check_the_daemon() {
   say 'the daemon is ready'
   local process
   process=$(runc --root "$work/runc" state daemon | jq .pid)
-  expect 'the user of the process' '65532 65532 65532 65532' "$(awk '/^Uid:/ { print $2, $3, $4, $5 }' "/proc/$process/status")"
+  expect 'the user of the process' '65532 65532 65532 65532' \
+    "$(awk '/^Uid:/ { print $2, $3, $4, $5 }' "/proc/$process/status")"
   expect 'its capabilities' 0000000000000000 "$(awk '/^CapEff:/ { print $2 }' "/proc/$process/status")"
   expect 'the mode of its root' ro "$(awk '$5 == "/" { print $6 }' "/proc/$process/mountinfo" | cut -d , -f 1)"
 
