@@ -203,7 +203,7 @@ check_what_is_in_it() {
   expect 'http.listen' 0.0.0.0:8080 "$(jq -r .http.listen <<<"$defaults")"
   expect 'store.path' /var/lib/tenure "$(jq -r .store.path <<<"$defaults")"
   # The models of the default settings are where these name them.
-  run models check "$(jq -r '.models[0]' <<<"$defaults")" >/dev/null || fail 'the default model cannot be read'
+  run models check "$(jq -r '.models[0]' <<<"$defaults")"
 }
 
 check_the_daemon() {
