@@ -24,6 +24,9 @@ function act(customer,    chance) {
     if (chance < 0.1) leave(customer)
     else if (chance < 0.6) emit(customer, "page_viewed")
     else { kind[customer] = "buyer"; order(customer) }
+  } else if (kind[customer] == "") {
+    kind[customer] = "visitor"
+    emit(customer, "page_viewed")
   } else {
     if (chance < 0.2) leave(customer)
     else if (chance < 0.6) emit(customer, "page_viewed")
