@@ -163,9 +163,9 @@ PROPERTIES
   wait_until 60 'the broker starts' grep -q 'Kafka Server started' "$work/broker.log"
 }
 
-# Some seconds of the events of deploy/compose.
+# The events of deploy/compose, for long enough that customers sign up.
 produce_events() {
-  { timeout 5 awk -f deploy/compose/events.awk || (($? == 124)); } |
+  { timeout 30 awk -f deploy/compose/events.awk || (($? == 124)); } |
     java -cp "$TENURE_KAFKA_LIBS/*" org.apache.kafka.tools.ConsoleProducer \
       --bootstrap-server "127.0.0.1:$broker_port" --topic events --reader-property parse.key=true >/dev/null 2>&1
 }
