@@ -156,7 +156,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 PROPERTIES
-  "${java[@]}" kafka.tools.StorageTool format -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
+  "${java[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg \
     -c "$work/server.properties" >"$work/broker.log" 2>&1 || fail "$(tail -n 20 "$work/broker.log")"
   "${java[@]}" kafka.Kafka "$work/server.properties" >>"$work/broker.log" 2>&1 &
   broker=$!
