@@ -8,7 +8,7 @@ usage() {
   cat <<'USAGE'
 usage: tests/run.sh [--long]
   --long   many more cases, seeds and kills, the slowest broker tests, every
-           mutation, and a minute of fuzzing for each target
+           mutation, a minute of fuzzing for each target, and the container image
 USAGE
 }
 
