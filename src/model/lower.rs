@@ -73,7 +73,7 @@ impl Lowering<'_> {
         right: &Expr,
     ) -> Option<Condition> {
         for (null, other) in [(left, right), (right, left)] {
-            if matches!(&null.kind, ExprKind::Name(name) if name.eq_ignore_ascii_case("null")) {
+            if null.is_null() {
                 return self.reject_null_comparison(expr, operator, other);
             }
         }

@@ -68,6 +68,13 @@ struct Parser {
 const PRECEDENCE_LEVELS: [&[&str]; 5] =
     [&["||"], &["&&"], &["<", "<=", ">", ">=", "==", "!="], &["+", "-"], &["*", "/", "%"]];
 
+impl Expr {
+    /// Whether it is `null`, which the language does not have.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.kind, ExprKind::Name(name) if name.eq_ignore_ascii_case("null"))
+    }
+}
+
 impl Parser {
     fn new(text: &str) -> Result<Parser, SyntaxError> {
         if text.len() > TEXT_BYTES_MAX {
@@ -95,10 +102,12 @@ impl Parser {
             return Ok(());
         }
         match self.peek() {
-            Some((token, span)) => Err(SyntaxError::new(
-                span,
-                format!("expected `{wanted}`, found {}", quote_token(token)),
-            )),
+            Some((token, span)) => {
+                let message = foreign_message(token).unwrap_or_else(|| {
+                    format!("expected `{wanted}`, found {}", quote_token(token))
+                });
+                Err(SyntaxError::new(span, message))
+            }
             None => Err(SyntaxError::new(
                 self.end..self.end,
                 format!("expected `{wanted}`, found the end"),
@@ -240,21 +249,29 @@ fn quote_token(token: &Token) -> String {
 }
 
 fn unexpected_message(token: &Token) -> String {
-    match token {
-        Token::Symbol("=") => "`=` is not an operator; compare with `==`".to_owned(),
-        Token::Symbol("?" | ":") => "`a ? b : c` is not part of the language".to_owned(),
-        Token::Symbol("[" | "]") => "lists are not part of the language".to_owned(),
-        Token::Name(name) if name == "in" => {
-            "`in` is not part of the language; use `==` and `||`".to_owned()
+    foreign_message(token).unwrap_or_else(|| format!("unexpected {}", quote_token(token)))
+}
+
+/// What CEL and other languages have and conditions do not, with what to write instead.
+fn foreign_message(token: &Token) -> Option<String> {
+    let message = match token {
+        Token::Symbol("=") => "`=` is not an operator; compare with `==`",
+        Token::Symbol("=>") => "`=>` is not an operator; at least is written `>=`",
+        Token::Symbol("<>") => "`<>` is not an operator; unequal is written `!=`",
+        Token::Symbol("?" | ":") => {
+            "`a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`"
         }
-        Token::Symbol("=>") => "`=>` is not an operator; at least is written `>=`".to_owned(),
-        Token::Symbol("<>") => "`<>` is not an operator; unequal is written `!=`".to_owned(),
+        Token::Symbol("[" | "]") => "lists are not part of the language",
+        Token::Name(name) if name == "in" => "`in` is not part of the language; use `==` and `||`",
         Token::Name(name) if name.eq_ignore_ascii_case("and") => {
-            format!("`{name}` is written `&&`")
+            return Some(format!("`{name}` is written `&&`"));
         }
-        Token::Name(name) if name.eq_ignore_ascii_case("or") => format!("`{name}` is written `||`"),
-        other => format!("unexpected {}", quote_token(other)),
-    }
+        Token::Name(name) if name.eq_ignore_ascii_case("or") => {
+            return Some(format!("`{name}` is written `||`"));
+        }
+        _ => return None,
+    };
+    Some(message.to_owned())
 }
 
 #[cfg(test)]
@@ -312,6 +329,15 @@ mod tests {
         assert_eq!(tree("not == a"), "(not == a)");
         assert_eq!(tree("a => 3"), "2..4: `=>` is not an operator; at least is written `>=`");
         assert_eq!(tree("a <> 3"), "2..4: `<>` is not an operator; unequal is written `!=`");
+        assert_eq!(tree("(a or b)"), "3..5: `or` is written `||`");
+        assert_eq!(
+            tree("(a in ['b'])"),
+            "3..5: `in` is not part of the language; use `==` and `||`"
+        );
+        assert_eq!(
+            tree("a >= (b ? 3 : 5)"),
+            "8..9: `a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`"
+        );
         assert_eq!(tree("a == 'x"), "5..6: this quote is never closed");
         assert_eq!(tree("a § b"), "2..4: `§` has no meaning here");
     }

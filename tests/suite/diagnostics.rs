@@ -62,6 +62,22 @@ error: unknown fact `ordrs`
     |                                                         ^^^^^
   help: did you mean `orders`?
 
+orders >= 9 ==> max(0, orders) >= 9
+error: `max` takes one field of an event type
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: max(0, orders) >= 9 }
+    |                                   ^^^^^^^^^^^^^^
+  help: max(a, b) >= 3 is written a >= 3 || b >= 3
+
+orders >= 9 ==> null != score
+error: there is no null to compare with
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: null != score }
+    |                                   ^^^^^^^^^^^^^
+  help: write has(score)
+
 orders >= 9 ==> order_completed, hold: 3d
 error: the event type `order_completed` cannot have a `hold`
   --> shop.yaml:12:35
@@ -282,7 +298,15 @@ orders >= 9 ==> orders >= 9, cooldown: soon
 buyer: {} ==> buyer: {}}
   9:12 error: this is not YAML: misplaced bracket
 orders >= 9 ==> 'orders >= 9 ? true : false'
-  12:48 error: `a ? b : c` is not part of the language
+  12:48 error: `a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`
+orders >= 9 ==> 'orders >= (signed_up ? 3 : 9)'
+  12:57 error: `a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`
+orders >= 9 ==> "score in ['gold', 'silver']"
+  12:42 error: `in` is not part of the language; use `==` and `||`
+orders >= 9 ==> "!(score in ['gold', 'silver'])"
+  12:44 error: `in` is not part of the language; use `==` and `||`
+orders >= 9 ==> nps_answered.score == null
+  12:35 error: a field cannot be read in a condition
 model: shop\ninitial ==> initial
   1:1 error: `model` is missing
 initial: new ==> intial: new

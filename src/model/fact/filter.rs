@@ -59,6 +59,11 @@ pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
             })
         }
         ExprKind::Binary(operator, left, right) => match Operator::from_symbol(operator) {
+            Some(operator) if left.is_null() || right.is_null() => {
+                let other = if left.is_null() { right } else { left };
+                let field = dotted_path(other).unwrap_or_else(|| "field".to_owned());
+                Err(Fault::null_comparison(expr, operator, &field))
+            }
             Some(operator) => match parse_field(left) {
                 Some(field) => parse_comparison(expr, field, operator, right),
                 None => match parse_field(right) {

@@ -46,6 +46,9 @@ impl FactDeclaration {
                 *cap = parse_distinct_cap(cap_expr)?;
                 argument
             }
+            ([_, _, ..], Aggregate::Min | Aggregate::Max) => {
+                return Err(several_values(expr, name));
+            }
             _ => {
                 let message = "an aggregate takes one event type or one field of it";
                 return Err(Fault::at(expr, message, Some(DECLARATION_HELP)));
@@ -60,6 +63,16 @@ impl FactDeclaration {
         let (event, field) = parse_event_and_field(operand)?;
         Ok(FactDeclaration { aggregate, event, field, filter, window: None })
     }
+}
+
+/// `max(0, x)`, as in other languages.
+fn several_values(expr: &Expr, name: &str) -> Fault {
+    let operator = if name == "max" { "||" } else { "&&" };
+    Fault::at(
+        expr,
+        &format!("`{name}` takes one field of an event type"),
+        Some(&format!("{name}(a, b) >= 3 is written a >= 3 {operator} b >= 3")),
+    )
 }
 
 fn parse_aggregate(name: &str, expr: &Expr) -> Result<Aggregate, Fault> {

@@ -112,6 +112,13 @@ fn a_filter_reads_the_fields_of_the_event() {
         "a text or truth value can only be compared with `==` and `!=`"
     );
     assert_eq!(message("value > score"), "a filter compares with a constant");
+    let help = |text| filter(text).expect_err(text).help.expect("how to write it");
+    assert_eq!(help("channel == null"), "write !has(channel)");
+    assert_eq!(help("NULL != items.first"), "write has(items.first)");
+    assert_eq!(
+        message("(channel in ['web', 'app'])"),
+        "`in` is not part of the language; use `==` and `||`"
+    );
     let no_field = "this does not compare a field of the event";
     assert_eq!(message("3 > 2"), no_field);
     assert_eq!(message("since(x) > 3"), no_field);

@@ -3,6 +3,7 @@
 use super::lowering::{EventReference, Lowering};
 use crate::event::EventType;
 use crate::model::condition::{Condition, Operator};
+use crate::model::fact::Fault;
 use crate::model::ids::FactId;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
@@ -59,19 +60,18 @@ impl Lowering<'_> {
         self.add_fault(expr, "this is a number, not a condition", Some(help))
     }
 
-    /// `fact == null` and `fact != null`, as in other languages.
     pub(super) fn reject_null_comparison<T>(
         &mut self,
         expr: &Expr,
         operator: Operator,
         other: &Expr,
     ) -> Option<T> {
-        let fact = self.source_text(other);
-        let help = match operator {
-            Operator::Equal => format!("write !has({fact})"),
-            _ => format!("write has({fact})"),
-        };
-        self.add_fault(expr, "there is no null to compare with", Some(&help))
+        if matches!(other.kind, ExprKind::Member(..)) {
+            self.lower_term(other);
+            return None;
+        }
+        let fault = Fault::null_comparison(expr, operator, &self.source_text(other));
+        self.add_fault_once(fault)
     }
 
     pub(super) fn resolve_fact_argument(
