@@ -95,7 +95,7 @@ impl Default for IdFormat {
     }
 }
 
-/// Where each field is and how it is written. The default is the native format (`README.md`).
+/// Where each field is and how it is written. The default is the native format (`config/mappings.md`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     pub customer_id: FieldSource,

@@ -2,12 +2,10 @@
 
 mod escapes;
 
-use std::fs;
-use std::path::Path;
-
 use tenure::authoring::{GraphFormat, PRESETS, render_graph};
 use tenure::model::{Model, Models};
 
+use super::documents::blocks;
 use super::models;
 
 fn compile(text: &str) -> Models {
@@ -210,11 +208,8 @@ transitions:
 }
 
 #[test]
-fn the_graph_in_the_readme_is_that_of_the_retail_preset() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let (_, block) = readme.split_once("```mermaid\n").unwrap();
-    let shown = block.split("```").next().unwrap();
+fn the_graph_in_the_reference_is_that_of_the_retail_preset() {
+    let [shown] = blocks("config/models/README.md", "mermaid").try_into().unwrap();
     let preset = PRESETS.iter().find(|preset| preset.name == "retail");
     assert_eq!(shown, draw(&preset.unwrap().compile(), GraphFormat::Mermaid));
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tenure::model::{Models, SourceFile};
 
+use super::documents::read;
 use super::models::assert_tests_pass;
 
 pub(crate) fn files() -> BTreeSet<PathBuf> {
@@ -43,10 +44,12 @@ fn all_presets_can_be_loaded_together() {
 }
 
 #[test]
-fn the_readme_names_every_preset() {
-    let readme = include_str!("../../README.md");
-    for file in files() {
-        let name = file.file_stem().unwrap().to_str().unwrap();
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
+fn the_readme_and_the_reference_name_every_preset() {
+    for page in ["README.md", "config/models/README.md"] {
+        let text = read(page);
+        for file in files() {
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            assert!(text.contains(&format!("`{name}`")), "{page}: {name}");
+        }
     }
 }

@@ -1,0 +1,95 @@
+//! The documents: their blocks, and the links between them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap()
+}
+
+/// The fenced blocks of a language.
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
+    let (text, fence) = (read(page), format!("```{language}\n"));
+    let begins = text.match_indices(&fence).map(|(at, _)| at + fence.len());
+    begins.map(|at| text[at..].split("```").next().unwrap().to_owned()).collect()
+}
+
+/// The lines outside of fenced blocks.
+fn prose(text: &str) -> String {
+    let mut is_code = false;
+    let mut prose = String::new();
+    for line in text.lines() {
+        let is_fence = line.starts_with("```") && !line.starts_with("````");
+        is_code ^= is_fence;
+        if !is_code && !is_fence {
+            prose += line;
+            prose.push('\n');
+        }
+    }
+    prose
+}
+
+/// Every page in Markdown, by its path from the root.
+fn pages() -> Vec<String> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|it| it == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = vec![root().join("README.md")];
+    for folder in ["config", "deploy", "tests", ".github"] {
+        collect(&root().join(folder), &mut found);
+    }
+    let relative = |path: PathBuf| path.strip_prefix(root()).unwrap().display().to_string();
+    found.into_iter().map(relative).collect()
+}
+
+/// The links to the sections of a page, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let text = prose(text);
+    let titles = text.lines().filter(|line| line.starts_with('#'));
+    let titles = titles.filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    titles.map(|it| it.to_lowercase().replace(' ', "-").chars().filter(kept).collect()).collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_to_a_file_and_a_section_that_exist() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let code = Regex::new(r"(^|[^\[])`[^`\n]+`").unwrap();
+    let (mut broken, mut count) = (Vec::new(), 0);
+    for page in pages() {
+        let text = prose(&read(&page));
+        for found in link.captures_iter(&code.replace_all(&text, "$1")) {
+            let target = &found[1];
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            count += 1;
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = root().join(&page);
+            let file = if path.is_empty() { file } else { file.parent().unwrap().join(path) };
+            let has_section = || {
+                let text = fs::read_to_string(&file);
+                anchor.is_empty() || text.is_ok_and(|text| anchors(&text).contains(anchor))
+            };
+            if !file.exists() || !has_section() {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+    assert!(broken.is_empty(), "{broken:#?}");
+}
