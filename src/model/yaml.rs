@@ -145,12 +145,12 @@ impl<'t> TreeBuilder<'t, '_> {
                 let text = self.text.lines().nth(line - 1).unwrap_or_default();
                 let location =
                     Location { line, column: marker.col().min(text.chars().count()) + 1, width: 1 };
-                let message = match scan.info() {
+                let (message, help) = match scan.info() {
                     // The parser reads ahead, so it may reach its own limit before `DEPTH_MAX` is checked.
-                    "recursion limit exceeded" => too_deep_message(),
-                    other => format!("this is not YAML: {other}"),
+                    "recursion limit exceeded" => (too_deep_message(), None),
+                    other => (format!("this is not YAML: {other}"), quotes_help(other)),
                 };
-                Err(error(location, message, None))
+                Err(error(location, message, help))
             }
             None => Err(error(
                 Location { line: 1, column: 1, width: 1 },
@@ -291,6 +291,14 @@ fn location(span: Span) -> Location {
         1
     };
     Location { line: span.start.line().max(1), column: span.start.col() + 1, width }
+}
+
+/// `a ? b : c` and `x in ['a', 'b']` without quotes are no text in YAML.
+fn quotes_help(problem: &str) -> Option<&'static str> {
+    let is_text = ["mapping values are not allowed", "did not find expected ',' or '}'"];
+    is_text.iter().any(|it| problem.contains(it)).then_some(
+        "put a text in quotes if it contains `: `, and inside `{ }` also if it contains a comma or a bracket",
+    )
 }
 
 fn too_deep_message() -> String {

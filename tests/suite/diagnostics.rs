@@ -62,12 +62,20 @@ error: unknown fact `ordrs`
     |                                                         ^^^^^
   help: did you mean `orders`?
 
-orders >= 9 ==> max(0, orders) >= 9
-error: `max` takes one field of an event type
-  --> shop.yaml:12:35
+orders >= 9 ==> score in ['a', 'b']
+error: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}'
+  --> shop.yaml:12:44
     |
- 12 |   - { from: buyer, to: new, when: max(0, orders) >= 9 }
-    |                                   ^^^^^^^^^^^^^^
+ 12 |   - { from: buyer, to: new, when: score in ['a', 'b'] }
+    |                                            ^
+  help: put a text in quotes if it contains `: `, and inside `{ }` also if it contains a comma or a bracket
+
+orders >= 9 ==> "max(0, orders) >= 9"
+error: `max` takes one field of an event type
+  --> shop.yaml:12:36
+    |
+ 12 |   - { from: buyer, to: new, when: "max(0, orders) >= 9" }
+    |                                    ^^^^^^^^^^^^^^
   help: max(a, b) >= 3 is written a >= 3 || b >= 3
 
 orders >= 9 ==> null != score
@@ -299,6 +307,8 @@ buyer: {} ==> buyer: {}}
   9:12 error: this is not YAML: misplaced bracket
 orders >= 9 ==> 'orders >= 9 ? true : false'
   12:48 error: `a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`
+9 } ==> 9 }\n  - from: buyer\n    to: new\n    when: orders >= 9 ? true : false
+  15:30 error: this is not YAML: mapping values are not allowed in this context
 orders >= 9 ==> 'orders >= (signed_up ? 3 : 9)'
   12:57 error: `a ? b : c` is not part of the language; write two transitions, or `a && b || !a && c`
 orders >= 9 ==> "score in ['gold', 'silver']"
