@@ -1,4 +1,5 @@
-//! What files under `deploy` name exists: in the program, and in the tree. `tests/deploy/check.sh` renders and validates them.
+//! What documents and files under `deploy` name exists: in the program, and in the tree. `tests/deploy/check.sh` renders and
+//! validates the manifests.
 
 pub(crate) mod named;
 
@@ -35,10 +36,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_files_under_deploy_name_exists() {
+fn what_documents_and_files_under_deploy_name_exists() {
     let mut problems = Vec::new();
     let mut count = 0;
-    for path in files(&root().join("deploy")) {
+    let documents = ["README.md", "config/mappings.md", "config/models/README.md"];
+    let documents = documents.map(|page| root().join(page));
+    for path in files(&root().join("deploy")).into_iter().chain(documents) {
         // Generated, or without prose.
         let is_data = path.extension().is_some_and(|it| it == "json");
         let name = path.strip_prefix(root()).unwrap().display().to_string();
@@ -47,10 +50,7 @@ fn what_files_under_deploy_name_exists() {
         }
         count += 1;
         let text = fs::read_to_string(&path).unwrap();
-        let mut found = named::problems(&text);
-        if name.ends_with(".md") {
-            found.extend(named::broken_links(&path, &text));
-        }
+        let found = named::problems(&text);
         problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
     }
     assert!(count > 20, "{count}");

@@ -22,7 +22,7 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 /// The lines outside of fenced blocks.
-fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let mut is_code = false;
     let mut prose = String::new();
     for line in text.lines() {

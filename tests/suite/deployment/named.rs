@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use regex::Regex;
 
 use super::{files, read, root};
+use crate::documents::prose;
 
 /// Ports of others: TLS listeners of Kafka, Prometheus, Grafana.
 const OTHER_PORTS: [&str; 3] = ["9093", "9090", "3000"];
@@ -128,7 +128,8 @@ pub(crate) fn block_lines(page: &str, language: &str) -> Vec<String> {
 
 /// All texts between backticks, outside of blocks.
 pub(crate) fn quoted(page: &str) -> Vec<String> {
-    let prose: String = page.split("```").step_by(2).collect();
+    // Four of them are around a text that has some.
+    let prose = Regex::new("````.*?````").unwrap().replace_all(&prose(page), "").into_owned();
     prose.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
@@ -176,32 +177,4 @@ fn command_problem(command: &str) -> Option<String> {
     let bad_action = action.filter(|it| !it.starts_with('-') && !actions.contains(it));
     let problem = unknown.map(str::to_owned).or(bad_action.map(|it| (*it).to_owned()));
     problem.map(|word| format!("tenure {command}: {word} is unknown"))
-}
-
-/// Links to files and sections that do not exist.
-pub(crate) fn broken_links(path: &Path, page: &str) -> Vec<String> {
-    let folder = path.parent().unwrap();
-    let mut links = captures(r"\]\(([^)]+)\)", page);
-    links.retain(|link| {
-        let (file, section) = link.split_once('#').unwrap_or((link, ""));
-        if link.starts_with("https:") {
-            return false;
-        }
-        let target = if file.is_empty() { path.to_owned() } else { folder.join(file) };
-        if section.is_empty() {
-            return !target.exists();
-        }
-        !fs::read_to_string(target).is_ok_and(|text| sections(&text).contains(section))
-    });
-    links.into_iter().map(|link| format!("no target of the link {link}")).collect()
-}
-
-/// The anchors of the titles, as GitHub makes them.
-fn sections(page: &str) -> BTreeSet<String> {
-    let titles = page.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
-    let kept = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
-    let anchor = |title: &str| -> String {
-        title.to_lowercase().replace(' ', "-").chars().filter(kept).collect()
-    };
-    titles.map(anchor).collect()
 }
