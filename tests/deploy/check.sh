@@ -107,6 +107,7 @@ check_chart() {
   refuses 'settings.kafka.app is required' --set settings.kafka.app=
   refuses 'settings.kafka.brokers is required' --set settings.kafka.brokers=
   refuses 'a model is required' --set models.files=null
+  refuses 'needs a Secret with the password' --set settings.kafka.security.protocol=sasl_ssl
   refuses 'set either files or existingConfigMap' --set models.existingConfigMap=a
   refuses 'b.yaml is not in models.files' --set 'models.names={b.yaml}'
   refuses 'workers: 0 means the cores' --set settings.runtime.workers=0

@@ -116,6 +116,14 @@
 {{- $kafka := .Values.settings.kafka -}}
 {{- $_ := required "settings.kafka.app is required: the consumer group, and the prefix of transactional ids. It has to differ from that of every other deployment on these brokers, in whatever namespace" $kafka.app -}}
 {{- $_ = required "settings.kafka.brokers is required: host:port, comma-separated" $kafka.brokers -}}
+{{- $protocol := dig "security" "protocol" "" $kafka -}}
+{{- $has := or .Values.secrets.password.name (dig "security" "password_file" "" $kafka) -}}
+{{- range .Values.env -}}
+{{- $has = or $has (hasPrefix "TENURE__KAFKA__SECURITY__PASSWORD" .name) -}}
+{{- end -}}
+{{- if and (hasPrefix "sasl" $protocol) (not $has) -}}
+{{- fail (printf "secrets.password.name: settings.kafka.security.protocol is %s, which needs a Secret with the password" $protocol) -}}
+{{- end -}}
 # Rendered from `settings`. The environment of the container overrides it.
 {{- include "tenure.toml" (dict "path" "" "table" .Values.settings) }}
 {{ end -}}
