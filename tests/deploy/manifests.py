@@ -261,6 +261,21 @@ def check_with_program(program, release):
             release.check(run.returncode == 0, run.stderr)
 
 
+def await_sleep(shell, former):
+    """The process of the shell's `sleep`, another one than the former."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in Path(f"/proc/{shell}/task/{shell}/children").read_text().split():
+            try:
+                name = Path(f"/proc/{child}/comm").read_text().strip()
+            except OSError:
+                continue
+            if name == "sleep" and child != former:
+                return child
+        time.sleep(0.02)
+    raise TimeoutError(f"the shell {shell} does not sleep")
+
+
 def check_reload(release):
     """The sidecar's script signals the program when the link to the files has changed, and not before."""
     sidecars = [c for c in release.pods[0]["spec"]["containers"] if c["name"] == "reload"]
@@ -277,11 +292,13 @@ def check_reload(release):
         fake = subprocess.Popen([f"{scratch}/{program}", "60"])
         sidecar = subprocess.Popen([shell, option, script, name, program, scratch, "0.2"])
         try:
-            time.sleep(1)
+            # The script has read the link before it sleeps, and has compared it before it sleeps again.
+            first = await_sleep(sidecar.pid, None)
+            await_sleep(sidecar.pid, first)
             release.check(fake.poll() is None, "the sidecar signals without a change")
             os.symlink("second", f"{scratch}/new")
             os.replace(f"{scratch}/new", link)
-            release.check(fake.wait(10) == -signal.SIGHUP, "the sidecar sends another signal")
+            release.check(fake.wait(60) == -signal.SIGHUP, "the sidecar sends another signal")
         except subprocess.TimeoutExpired:
             release.check(False, "the sidecar does not signal")
         finally:

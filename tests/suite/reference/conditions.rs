@@ -58,15 +58,14 @@ impl Evaluation<'_> {
             }
             Num::Plus(a, b) => Some(Value::Number(self.number(a)? + self.number(b)?)),
             Num::Minus(a, b) => Some(Value::Number(self.number(a)? - self.number(b)?)),
+            // Rounded at the ninth digit (rule 11).
             Num::Times(a, b) => {
-                let product = self.number(a)? * self.number(b)?;
-                assert!(product % SCALE == 0, "more than nine decimals");
-                Some(Value::Number(product / SCALE))
+                Some(Value::Number(half_even(self.number(a)? * self.number(b)?, SCALE)))
             }
             Num::Over(a, b) => {
                 let (dividend, divisor) = (self.number(a)? * SCALE, self.number(b)?);
-                assert!(dividend % divisor == 0, "more than nine decimals");
-                Some(Value::Number(dividend / divisor))
+                let sign = divisor.signum();
+                Some(Value::Number(half_even(sign * dividend, sign * divisor)))
             }
         }
     }
