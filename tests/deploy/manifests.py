@@ -289,7 +289,9 @@ def check_reload(release):
         shutil.copy(shutil.which("sleep"), f"{scratch}/{program}")
         link = f"{scratch}/..data"
         os.symlink("first", link)
-        fake = subprocess.Popen([f"{scratch}/{program}", "60"])
+        # A run under nohup ignores the signal, and its children inherit that.
+        heed = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        fake = subprocess.Popen([f"{scratch}/{program}", "300"], preexec_fn=heed)
         sidecar = subprocess.Popen([shell, option, script, name, program, scratch, "0.2"])
         try:
             # The script has read the link before it sleeps, and has compared it before it sleeps again.

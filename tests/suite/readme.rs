@@ -89,7 +89,8 @@ fn helm_renders_manifests_with_the_values() {
     let [_, values] = blocks(README, "yaml").try_into().unwrap();
     workspace.write("values.yaml", &values);
     let commands = blocks(README, "sh").into_iter().find(|block| block.contains("helm ")).unwrap();
-    let [template, install] = commands.lines().collect::<Vec<_>>().try_into().unwrap();
+    let commands: Vec<&str> = commands.lines().filter(|line| line.starts_with("helm ")).collect();
+    let [template, install] = commands.try_into().unwrap();
     assert_eq!(install, template.replacen("template", "install", 1));
     let run = workspace.shell(&format!("tenure new retail\n{template}"));
     assert_eq!(run.code, 0, "{}", run.said);
