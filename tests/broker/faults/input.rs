@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
-    EndTxnRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetFetchRequest,
+    EndTxnRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
 };
 
 use super::{FaultTest, Faults, SETTINGS, proxy};
+use crate::proxy::Latch;
 
 #[test]
 fn fetch_requests_fail() {
@@ -71,10 +71,12 @@ fn offset_requests_before_a_partition_is_read_fail() {
 #[test]
 fn metadata_requests_fail() {
     let proxy = proxy();
-    let described = proxy.on::<InitProducerIdRequest>().delay_response(Duration::ZERO);
+    // A member that divides the partitions before it knows them assigns none, for as long as it does not ask again.
+    let latch = Latch::default();
+    let committing = proxy.on::<EndTxnRequest>().delay_request_until(&latch);
     let mut faulted = FaultTest::new(&proxy, "fault-metadata", SETTINGS);
     faulted.app.start();
-    described.await_fired();
+    committing.await_fired();
     let metadata = || proxy.on::<MetadataRequest>();
     let mut faults = Faults::default();
     faults.add("request lost", metadata().disconnect_before());
@@ -87,6 +89,7 @@ fn metadata_requests_fail() {
         let end = proxy.on::<EndTxnRequest>().nth(3);
         faults.add(renewed, end.execute_then_refuse(Code::UnknownServerError));
     }
+    latch.open();
     faulted.finish();
     faults.assert_fired();
 }
