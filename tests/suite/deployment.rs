@@ -5,35 +5,13 @@ pub(crate) mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
+use crate::documents::{files, read, root};
 use crate::yaml_as_json;
 
 const CHART: &str = "deploy/helm/tenure";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
-}
-
-/// The files under a folder, without links.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            found.extend(files(&entry.path()));
-        } else if kind.is_file() {
-            found.push(entry.path());
-        }
-    }
-    found
-}
 
 #[test]
 fn what_documents_and_files_under_deploy_name_exists() {

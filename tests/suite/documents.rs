@@ -10,8 +10,23 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub(crate) fn read(page: &str) -> String {
-    fs::read_to_string(root().join(page)).unwrap()
+/// A file, by its path from the root.
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The files under a folder, without links.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(files(&entry.path()));
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    found
 }
 
 /// The fenced blocks of a language.
@@ -38,22 +53,12 @@ pub(crate) fn prose(text: &str) -> String {
 
 /// Every page in Markdown, by its path from the root.
 fn pages() -> Vec<String> {
-    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                collect(&path, found);
-            } else if path.extension().is_some_and(|it| it == "md") {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = vec![root().join("README.md")];
-    for folder in ["config", "deploy", "tests", ".github"] {
-        collect(&root().join(folder), &mut found);
-    }
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|it| it == "md");
+    let folders = ["config", "deploy", "tests", ".github"].into_iter();
+    let found = folders.flat_map(|folder| files(&root().join(folder))).filter(is_page);
+    let found = std::iter::once(root().join("README.md")).chain(found);
     let relative = |path: PathBuf| path.strip_prefix(root()).unwrap().display().to_string();
-    found.into_iter().map(relative).collect()
+    found.map(relative).collect()
 }
 
 /// The links to the sections of a page, as GitHub makes them.

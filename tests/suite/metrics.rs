@@ -12,7 +12,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ use tenure::partition::{Batch, Commit, Output, Progress, Record, StateView, appl
 use tenure::telemetry::catalogue::{self, Definition, Start, Values};
 use tenure::telemetry::{ClientStatistics, KnownLabels, Lag, Metrics};
 
+use crate::documents::{files, read, root};
 use crate::program::tenure;
 
 const SNAPSHOT: &str = "tests/suite/metrics.txt";
@@ -35,14 +35,6 @@ const LAG: Lag = Lag {
     end: 9_000,
     held: Duration::ZERO,
 };
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
-}
 
 fn retail() -> Models {
     let name = "config/models/retail.yaml";
@@ -201,11 +193,6 @@ fn words(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("tenure_"));
     words.map(str::to_owned).collect()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]

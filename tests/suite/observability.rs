@@ -9,29 +9,22 @@ mod runbook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use regex::Regex;
 use serde_json::{Value as Json, json};
 
 use self::catalogue::Catalogue;
 use self::expression::Checker;
+use crate::documents::{read, root};
 use crate::yaml_as_json;
 
 /// Units of Grafana that the boards use.
 const UNITS: [&str; 7] = ["short", "s", "bytes", "Bps", "percentunit", "ops", "rps"];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// A file of Prometheus, with every scalar as a text.
 fn yaml(text: &str) -> Json {
     yaml_as_json::parse(text, |text, _| text.into())
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// The files of a folder with an extension, in the order of their names.

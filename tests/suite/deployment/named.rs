@@ -6,8 +6,7 @@ use std::process::Command;
 
 use regex::Regex;
 
-use super::{files, read, root};
-use crate::documents::prose;
+use crate::documents::{files, prose, read, root};
 
 /// Ports of others: TLS listeners of Kafka, Prometheus, Grafana.
 const OTHER_PORTS: [&str; 3] = ["9093", "9090", "3000"];

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::read;
 use crate::deployment::named::{block_lines, quoted};
+use crate::documents::read;
 
 const RUNBOOK: &str = "deploy/runbook.md";
 /// Headers of dead letters.
