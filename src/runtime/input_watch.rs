@@ -207,6 +207,7 @@ mod tests {
         // Records follow each other: the last one that was read is the closest.
         assert_eq!(wait.update(position(90, Some(500)), 99, at(60), now).as_millis(), 500);
     }
+
     #[test]
     fn a_transaction_is_open_as_long_as_the_last_stable_offset_stands_still_before_the_end() {
         let start = Instant::now();

@@ -103,7 +103,7 @@ pub struct LagMetrics {
     pub seconds: IntGaugeVec,
     /// Records behind an open transaction.
     pub undecided: IntGaugeVec,
-    /// Since when that transaction has been open, in seconds.
+    /// How long that transaction has been open, in seconds.
     pub open_transaction_seconds: IntGaugeVec,
     /// When they were last observed, in seconds since 1970.
     pub observed_seconds: IntGaugeVec,
