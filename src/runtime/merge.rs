@@ -1,59 +1,23 @@
 //! Merges the inputs of one partition by (event time, capped by the record's timestamp; index of the input; offset).
 //!
 //! An input at its end is not waited for. One that has records on the broker is waited for, but with a limit: after that
-//! it counts as idle until its next record.
+//! it counts as idle until its next record. While old records are processed, the limit is longer: to wait then delays
+//! little, and to continue would make all records of the input late, by more than corrections repair.
 
-use std::collections::VecDeque;
+mod input_queue;
+
 use std::time::Duration;
 
 use super::mailbox::Reservation;
-use crate::event::{Event, RejectReason};
+use crate::event::WallTime;
 use crate::partition::Record;
-
-/// Longest wait for an input that is not at its end and delivers nothing; once each time it falls idle.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+pub(super) use input_queue::SuspectRecord;
+use input_queue::{InputQueue, WaitStatus, wait_limit};
 
 /// The fetched records of one partition, until they are taken into a batch.
 #[derive(Debug)]
 pub(super) struct Merge {
     inputs: Vec<InputQueue>,
-}
-
-#[derive(Debug, Default)]
-struct InputQueue {
-    queue: VecDeque<Queued>,
-    /// Number of suspect records in `queue`.
-    suspects: usize,
-    /// The last fetch reached the end of the input.
-    at_end: bool,
-    idleness: Idleness,
-}
-
-/// The wait for an input that is not at its end.
-#[derive(Clone, Copy, Debug, Default)]
-enum Idleness {
-    #[default]
-    None,
-    Since(Duration),
-    /// Timed out: it is no longer waited for.
-    Idle,
-    /// It is waited for without a limit: it cannot be read any further, and its next records are unknown.
-    Blocked,
-}
-
-#[derive(Debug)]
-struct Queued {
-    record: Record,
-    reservation: Reservation,
-    suspect: Option<SuspectRecord>,
-}
-
-/// A record whose own timestamp is ahead of the clock: rejected, unless the timestamp proves right.
-#[derive(Debug)]
-pub(super) struct SuspectRecord {
-    pub(super) timestamp: i64,
-    /// The decoded record, which replaces the rejection if the timestamp is right.
-    pub(super) content: Result<Event, RejectReason>,
 }
 
 /// The next step of the merge.
@@ -74,42 +38,6 @@ pub(super) enum MergeOutput {
     Empty,
 }
 
-/// Whether an input has to be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WaitStatus {
-    NotNeeded,
-    TimedOut,
-    Waiting,
-}
-
-impl InputQueue {
-    fn update_wait(&mut self, now: Duration) -> WaitStatus {
-        if self.at_end || !self.queue.is_empty() {
-            return WaitStatus::NotNeeded;
-        }
-        match self.idleness {
-            Idleness::Idle => WaitStatus::NotNeeded,
-            Idleness::Blocked => WaitStatus::Waiting,
-            Idleness::None => {
-                self.idleness = Idleness::Since(now);
-                WaitStatus::Waiting
-            }
-            Idleness::Since(since) if now.saturating_sub(since) < WAIT_MAX => WaitStatus::Waiting,
-            Idleness::Since(_) => {
-                self.idleness = Idleness::Idle;
-                WaitStatus::TimedOut
-            }
-        }
-    }
-
-    /// The timestamp of a suspect record at the head, and whether most records after it are not suspect.
-    fn suspect(&self) -> Option<(i64, bool)> {
-        let timestamp = self.queue.front()?.suspect.as_ref()?.timestamp;
-        let following = self.queue.len() - 1;
-        Some((timestamp, (self.suspects - 1) * 2 < following))
-    }
-}
-
 impl Merge {
     pub(super) fn new(inputs: usize) -> Merge {
         Merge { inputs: (0..inputs).map(|_| InputQueue::default()).collect() }
@@ -121,56 +49,40 @@ impl Merge {
         reservation: Reservation,
         suspect: Option<SuspectRecord>,
     ) {
-        let input = &mut self.inputs[record.position.input as usize];
-        input.at_end = false;
-        input.idleness = Idleness::None;
-        input.suspects += usize::from(suspect.is_some());
-        input.queue.push_back(Queued { record, reservation, suspect });
+        self.inputs[record.position.input as usize].push(record, reservation, suspect);
     }
 
     /// Resolves the suspect record at the head of an input.
     pub(super) fn resolve_suspect(&mut self, input: usize, is_right: bool) {
-        let InputQueue { queue, suspects, .. } = &mut self.inputs[input];
-        let Some(queued) = queue.front_mut() else {
-            return;
-        };
-        let Some(SuspectRecord { content, .. }) = queued.suspect.take() else {
-            return;
-        };
-        *suspects -= 1;
-        match (content, &mut queued.record.content) {
-            (Ok(event), content) if is_right => *content = Ok(event),
-            (Err(reason), Err(rejection)) if is_right => rejection.reason = reason,
-            _ => {}
-        }
+        self.inputs[input].resolve_suspect(is_right);
     }
 
     pub(super) fn mark_at_end(&mut self, input: u32) {
-        let input = &mut self.inputs[input as usize];
-        input.at_end = true;
-        input.idleness = Idleness::None;
+        self.inputs[input as usize].mark_at_end();
     }
 
     /// Blocks the merge at an input that cannot be read any further.
     pub(super) fn block(&mut self, input: u32) {
-        let input = &mut self.inputs[input as usize];
-        input.at_end = false;
-        input.idleness = Idleness::Blocked;
+        self.inputs[input as usize].block();
     }
 
     pub(super) fn is_input_empty(&self, input: u32) -> bool {
-        self.inputs[input as usize].queue.is_empty()
+        self.inputs[input as usize].is_empty()
     }
 
     /// Whether all inputs are at their end, and no record is queued.
     pub(super) fn is_idle(&self) -> bool {
-        let idle = |input: &InputQueue| input.at_end && input.queue.is_empty();
-        self.inputs.iter().all(idle)
+        self.inputs.iter().all(InputQueue::is_idle)
     }
 
-    /// The next record in merge order. `timed_out` is called for each input whose wait times out.
-    pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> MergeOutput {
-        if self.inputs.iter().all(|input| input.queue.is_empty()) {
+    /// The next record in merge order. `timed_out` is called with each input whose wait times out.
+    pub(super) fn next(
+        &mut self,
+        uptime: Duration,
+        clock: WallTime,
+        timed_out: impl FnMut(usize),
+    ) -> MergeOutput {
+        if self.inputs.iter().all(InputQueue::is_empty) {
             return if self.is_idle() { MergeOutput::Empty } else { MergeOutput::Waiting };
         }
         // Suspect records count as rejected, which have no time and would be taken before all others: they are resolved
@@ -181,35 +93,46 @@ impl Merge {
         {
             return MergeOutput::Suspect { input, timestamp, is_outlier };
         }
+        if self.inputs.iter().any(InputQueue::has_more) && self.wait(uptime, clock, timed_out) {
+            return MergeOutput::Waiting;
+        }
+        let heads = self.inputs.iter().enumerate();
+        // A rejected record has no time: it is taken as soon as it is at the head.
+        let first = heads.filter_map(|(rank, input)| Some((input.head()?.effective_time(), rank)));
+        match first.min().and_then(|(_, rank)| self.inputs[rank].take_head()) {
+            Some((record, reservation)) => MergeOutput::Record(record, reservation.bytes()),
+            None => MergeOutput::Empty,
+        }
+    }
+
+    /// Whether an input has to be waited for.
+    fn wait(
+        &mut self,
+        uptime: Duration,
+        clock: WallTime,
+        mut timed_out: impl FnMut(usize),
+    ) -> bool {
+        let heads = self.inputs.iter().filter_map(InputQueue::head);
+        let oldest = heads.filter_map(Record::effective_time).min();
+        let limit = wait_limit(oldest, clock);
         let mut is_waiting = false;
-        for input in &mut self.inputs {
-            match input.update_wait(now) {
+        for (rank, input) in self.inputs.iter_mut().enumerate() {
+            match input.update_wait(uptime, limit) {
                 WaitStatus::NotNeeded => {}
-                WaitStatus::TimedOut => timed_out(),
+                WaitStatus::TimedOut => timed_out(rank),
                 WaitStatus::Waiting => is_waiting = true,
             }
         }
-        if is_waiting {
-            return MergeOutput::Waiting;
-        }
-        let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
-            let Queued { record, .. } = input.queue.front()?;
-            // A rejected record has no time: it is taken as soon as it is at the head.
-            Some((record.effective_time(), rank))
-        });
-        match first.min().and_then(|(_, rank)| self.inputs[rank].queue.pop_front()) {
-            Some(Queued { record, reservation, .. }) => {
-                MergeOutput::Record(record, reservation.bytes())
-            }
-            None => MergeOutput::Empty,
-        }
+        is_waiting
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{CustomerId, EventTime, EventType, Position, Rejection};
+    use crate::event::{
+        CustomerId, Event, EventTime, EventType, Position, RejectReason, Rejection,
+    };
     use crate::kafka::Fetched;
     use crate::runtime::mailbox::BufferUsage;
 
@@ -249,12 +172,25 @@ mod tests {
 
         /// The offset of the next record at `seconds`, or why there is none.
         fn after(&mut self, seconds: u64, timeouts: &mut u32) -> Result<i64, &'static str> {
-            match self.next(Duration::from_secs(seconds), || *timeouts += 1) {
+            self.at(WallTime(seconds as i64 * 1000), seconds, timeouts)
+        }
+
+        fn at(
+            &mut self,
+            clock: WallTime,
+            seconds: u64,
+            timeouts: &mut u32,
+        ) -> Result<i64, &'static str> {
+            match self.next(Duration::from_secs(seconds), clock, |_| *timeouts += 1) {
                 MergeOutput::Record(record, _) => Ok(record.position.offset),
                 MergeOutput::Suspect { .. } => Err("suspect"),
                 MergeOutput::Waiting => Err("waiting"),
                 MergeOutput::Empty => Err("empty"),
             }
+        }
+
+        fn head(&mut self) -> MergeOutput {
+            self.next(Duration::ZERO, WallTime(0), |_| {})
         }
     }
 
@@ -283,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn an_input_is_waited_for_longer_while_the_records_of_the_others_are_old() {
+        for (age, limit) in [(60, 10), (200, 20), (86_400, 600)] {
+            let (mut merge, mut timeouts) = (Merge::new(2), 0);
+            merge.add(record(0, 0, 0), None);
+            let mut at = |waited| merge.at(WallTime(age * 1000), waited, &mut timeouts);
+            assert_eq!([at(0), at(limit - 1)], [Err("waiting"); 2], "{age}");
+            assert_eq!(at(limit), Ok(0), "{age}");
+        }
+    }
+
+    #[test]
     fn a_producer_clock_that_is_ahead_delays_neither_its_own_input_nor_another() {
         let (mut merge, mut timeouts) = (Merge::new(2), 0);
         merge.add(record(0, 1000, 1), None);
@@ -300,7 +247,7 @@ mod tests {
             let suspect = SuspectRecord { timestamp: 99, content: Ok(event(offset)) };
             merge.add(rejected(0, offset), Some(suspect));
             merge.add(record(0, offset, offset), None);
-            let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+            let MergeOutput::Suspect { is_outlier, .. } = merge.head() else {
                 panic!("not suspect");
             };
             assert!(is_outlier, "{offset}");
@@ -322,19 +269,17 @@ mod tests {
             let mut merge = Merge::new(1);
             let reason = content.as_ref().err().copied();
             merge.add(rejected(0, 5), suspect(content));
-            let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+            let MergeOutput::Suspect { is_outlier, .. } = merge.head() else {
                 panic!("not suspect");
             };
             assert!(!is_outlier, "no record follows yet");
             merge.add(record(0, 6, 6), None);
-            let MergeOutput::Suspect { input, timestamp, is_outlier } =
-                merge.next(Duration::ZERO, || {})
-            else {
+            let MergeOutput::Suspect { input, timestamp, is_outlier } = merge.head() else {
                 panic!("not suspect");
             };
             assert_eq!((input, timestamp, is_outlier), (0, 99, true));
             merge.resolve_suspect(input, is_right);
-            let MergeOutput::Record(record, _) = merge.next(Duration::ZERO, || {}) else {
+            let MergeOutput::Record(record, _) = merge.head() else {
                 panic!("still suspect");
             };
             assert_eq!(record.content.is_ok(), accepted);

@@ -61,6 +61,11 @@ impl Instance {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// The logs of all its processes.
+    pub(crate) fn logs(&self) -> Vec<PathBuf> {
+        (1..=self.starts).map(|start| self.folder.join(format!("log-{start}"))).collect()
+    }
+
     /// How often the text is in the log of the last process.
     pub(crate) fn count_in_log(&self, text: &str) -> usize {
         self.log().matches(text).count()

@@ -1,5 +1,7 @@
 //! Decodes fetched records, merges the inputs of each partition, and fills its next batch within the budget.
 
+use std::collections::BTreeMap;
+
 use super::Worker;
 use super::budget::BatchLimit;
 use super::input_mapping::decode_record;
@@ -77,10 +79,11 @@ impl<W: WorkerIo> Worker<W> {
         let tolerance = self.context.settings.limits.future_tolerance;
         let needs_comparison = self.has_append_time && self.clock_check.is_comparison_due(self.now);
         let mut waiting = Vec::new();
+        let mut merge_timeouts = BTreeMap::<usize, Vec<i32>>::new();
         for (partition, owned) in &mut self.partitions {
             while owned.records.len() < records && owned.bytes < bytes {
-                let timed_out = || self.context.metrics.merge_timeouts.inc();
-                match owned.merge.next(now, timed_out) {
+                let timed_out = |input| merge_timeouts.entry(input).or_default().push(*partition);
+                match owned.merge.next(now, self.now.wall, timed_out) {
                     MergeOutput::Record(record, bytes) => {
                         owned.records.push(record);
                         owned.bytes += bytes;
@@ -104,7 +107,22 @@ impl<W: WorkerIo> Worker<W> {
                 }
             }
         }
+        self.report_merge_timeouts(&merge_timeouts);
         self.report_suspect(waiting);
+    }
+
+    /// Reports the partitions that continue without an input.
+    fn report_merge_timeouts(&self, timeouts: &BTreeMap<usize, Vec<i32>>) {
+        for (input, partitions) in timeouts {
+            self.context.metrics.merge_timeouts.inc_by(partitions.len() as u64);
+            let topic = &self.context.settings.outputs.inputs[*input];
+            tracing::warn!(
+                topic,
+                ?partitions,
+                "the input has more records, but none was received for too long: its partitions continue with the other \
+                inputs, and its next records can be late"
+            );
+        }
     }
 
     /// Restarts or quarantines partitions with a broken input, once all records that were read from it are committed.

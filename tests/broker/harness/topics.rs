@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use rdkafka::admin::{
     AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication,
+    TopicReplication, TopicResult,
 };
 use rdkafka::error::KafkaResult;
+use rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::read::partitions_of;
-use super::{Broker, WAIT_MAX, eventually};
+use super::{Broker, WAIT_MAX, eventually, retry};
 
 impl Broker {
     /// Creates the topic and waits until it can be used.
@@ -32,8 +33,13 @@ impl Broker {
 
     fn create<'t>(&self, mut new: NewTopic<'t>, config: &[(&'t str, &'t str)]) {
         new.config = config.to_vec();
-        let created = block_on(self.admin.create_topics([&new], &options()));
-        created[0].as_ref().unwrap();
+        // A request without a response may have been executed.
+        let created =
+            retry("creating the topic", || respond(self.admin.create_topics([&new], &options())));
+        let is_created = |it: &TopicResult| {
+            it.as_ref().map_or_else(|(_, code)| *code == TopicAlreadyExists, |_| true)
+        };
+        assert!(created.iter().all(is_created), "{created:?}");
         eventually("the topic has its partitions", || {
             self.partitions(new.name).len() == usize::try_from(new.num_partitions).unwrap()
         });
@@ -105,8 +111,12 @@ fn options() -> AdminOptions {
     options.operation_timeout(Some(WAIT_MAX))
 }
 
-/// The client has its own threads: a runtime of one thread is enough.
 fn block_on<T>(response: impl Future<Output = KafkaResult<T>>) -> T {
+    respond(response).unwrap()
+}
+
+/// The client has its own threads: a runtime of one thread is enough.
+fn respond<T>(response: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.unwrap().block_on(response).unwrap()
+    runtime.unwrap().block_on(response)
 }
