@@ -22,7 +22,9 @@ impl StatisticsReader {
         let before = self.request_errors.swap(all, Ordering::Relaxed);
         let throttled = brokers().filter_map(|broker| Some(broker.throttle.as_ref()?.max));
         let topics = statistics.topics.values();
-        let fetched = || topics.clone().flat_map(|topic| topic.partitions.values());
+        // The queue of a revoked partition keeps its records until the partition is assigned again.
+        let partitions = || topics.clone().flat_map(|topic| topic.partitions.values());
+        let fetched = || partitions().filter(|partition| partition.desired);
         let records = fetched().map(|it| u64::try_from(it.fetchq_cnt).unwrap_or(0));
         ClientStatistics {
             connected_brokers: brokers().filter(|broker| broker.state == "UP").count() as u64,
@@ -78,10 +80,18 @@ mod tests {
             txerrs: 1,
             ..Broker::default()
         };
-        let partition =
-            |fetchq_cnt, fetchq_size| Partition { fetchq_cnt, fetchq_size, ..Partition::default() };
-        let partitions =
-            HashMap::from([(-1, partition(0, 0)), (0, partition(3, 300)), (7, partition(4, 40))]);
+        let partition = |desired, fetchq_cnt, fetchq_size| Partition {
+            desired,
+            fetchq_cnt,
+            fetchq_size,
+            ..Partition::default()
+        };
+        let partitions = HashMap::from([
+            (-1, partition(false, 0, 0)),
+            (0, partition(true, 3, 300)),
+            (1, partition(false, 5, 50)),
+            (7, partition(true, 4, 40)),
+        ]);
         let brokers = [broker(-1, "UP", 0, 0), broker(1, "UP", 20, 2), broker(2, "DOWN", 1500, 0)];
         let mut statistics = Statistics {
             msg_cnt: 2,

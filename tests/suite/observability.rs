@@ -19,8 +19,18 @@ use self::expression::Checker;
 use crate::documents::{read, root};
 use crate::yaml_as_json;
 
-/// Units of Grafana that the boards use.
-const UNITS: [&str; 7] = ["short", "s", "bytes", "Bps", "percentunit", "ops", "rps"];
+/// Units of Grafana that the boards use. `locale` is a whole number; `short` is not used, since it shows 11,936 as 11.9 K.
+const UNITS: [&str; 9] = [
+    "locale",
+    "s",
+    "bytes",
+    "Bps",
+    "percentunit",
+    "suffix:/s",
+    "suffix: d",
+    "suffix: cores",
+    "suffix: records",
+];
 
 /// A file of Prometheus, with every scalar as a text.
 fn yaml(text: &str) -> Json {
@@ -56,12 +66,18 @@ fn text<'j>(json: &'j Json, key: &str) -> &'j str {
     json[key].as_str().unwrap_or_else(|| panic!("no {key} in {json}"))
 }
 
-/// Title, expression and legend of every query of the dashboards.
+/// Title, expression and legend of every query and annotation of the dashboards.
 fn queries() -> Vec<(String, String, String)> {
     let mut queries = Vec::new();
     for path in files("deploy/grafana", "json") {
         let board: Json = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let title = text(&board, "title");
+        for annotation in board["annotations"]["list"].as_array().unwrap() {
+            let [name, expression, legend] =
+                ["name", "expr", "titleFormat"].map(|it| text(annotation, it));
+            let name = format!("{title}, {name}");
+            queries.push((name, expression.to_owned(), legend.to_owned()));
+        }
         for panel in board["panels"].as_array().unwrap() {
             let name = format!("{title}, {}", text(panel, "title"));
             for query in panel["targets"].as_array().into_iter().flatten() {

@@ -116,7 +116,7 @@ pub(super) const INPUTS: &[Definition] = &[
     counter(
         "tenure_merge_timeouts_total",
         &[],
-        "Idle inputs that a merge stopped waiting for.",
+        "Inputs that had more records but delivered none for too long, so that the partition continued with its other inputs.",
     ),
     gauge(
         "tenure_lag_records",

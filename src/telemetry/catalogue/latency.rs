@@ -10,8 +10,10 @@ const TRANSACTION_BUCKETS: &[f64] =
 /// Of a batch in the local state.
 const STORE_BUCKETS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0];
 /// From a tenth of a second to a day.
-const DELAY_BUCKETS: &[f64] =
-    &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0];
+const DELAY_BUCKETS: &[f64] = &[
+    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1800.0, 3600.0, 21_600.0,
+    86_400.0,
+];
 
 /// The causes that a record has.
 const RECORD_CAUSE: Label = Label {
