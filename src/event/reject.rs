@@ -130,7 +130,8 @@ impl RejectReason {
             RejectReason::BadRow => " (a row has no more cells than the header)",
             RejectReason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
             RejectReason::TimeInFuture => {
-                " (later than now; --allow-future accepts it, and event time then advances to it)"
+                " (later than now; --allow-future accepts it in files, and event time then advances to it; in settings, \
+                time.future is the tolerance)"
             }
             RejectReason::BadValue => {
                 " (write an amount as 29.33, and its currency in a separate field)"

@@ -1,7 +1,7 @@
 //! Sends records, and decides which of them count as delivered.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -12,7 +12,6 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
 
 use super::error_class::ErrorClass;
-use super::permissions::is_denied;
 use super::statistics::ProducerObserver;
 use super::{Error, ProducerRecord, log_throttle};
 use crate::event::WallTime;
@@ -28,8 +27,7 @@ pub(super) struct DeliveryReport {
     partition: AtomicI32,
     offset: AtomicI64,
     append_time: AtomicI64,
-    refused: AtomicBool,
-    denied: AtomicBool,
+    failure: OnceLock<RDKafkaErrorCode>,
 }
 
 impl Default for DeliveryReport {
@@ -38,8 +36,7 @@ impl Default for DeliveryReport {
             partition: AtomicI32::new(-1),
             offset: AtomicI64::new(-1),
             append_time: AtomicI64::new(-1),
-            refused: AtomicBool::new(false),
-            denied: AtomicBool::new(false),
+            failure: OnceLock::new(),
         }
     }
 }
@@ -62,21 +59,19 @@ impl DeliveryReport {
         (millis >= 0).then_some(WallTime(millis))
     }
 
-    /// Whether the broker refused the record itself (too large, invalid): a retry fails too.
-    pub(super) fn is_refused(&self) -> bool {
-        self.refused.load(Ordering::Acquire)
+    /// Why the record is not delivered. Purged records have none: another one has failed.
+    pub(super) fn failure(&self) -> Option<RDKafkaErrorCode> {
+        self.failure.get().copied()
     }
 
-    /// Whether writing to the topic is not permitted.
-    pub(super) fn is_denied(&self) -> bool {
-        self.denied.load(Ordering::Acquire)
+    /// Whether the broker refused the record itself (too large, invalid): a retry fails too.
+    pub(super) fn is_refused(&self) -> bool {
+        self.failure().is_some_and(|code| ErrorClass::from_code(code) == ErrorClass::RecordRefused)
     }
 
     fn set_failure(&self, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        self.denied.store(is_denied(code), Ordering::Release);
-        if code.is_some_and(|code| ErrorClass::from_code(code) == ErrorClass::RecordRefused) {
-            self.refused.store(true, Ordering::Release);
+        if let Some(code) = error.rdkafka_error_code() {
+            self.failure.get_or_init(|| code);
         }
     }
 }

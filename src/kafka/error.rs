@@ -101,13 +101,12 @@ pub struct RefusedRecords {
 }
 
 impl RefusedRecords {
-    /// What corrects it. Brokers do not say which of their rules a record violates.
+    /// What corrects it.
     pub fn advice(&self) -> String {
         let topic = &self.topic;
         match self.source.rdkafka_error_code() {
             Some(Code::InvalidRecord) => format!(
-                "the topic refuses the timestamp if the clock of this machine is further from the brokers' clock than \
-                message.timestamp.before.max.ms and message.timestamp.after.max.ms of {topic}: check the clock, here and there"
+                "the log of the broker that leads the partition of {topic} says which of its rules the record violates"
             ),
             _ => format!("raise max.message.bytes of {topic}"),
         }

@@ -8,6 +8,7 @@
 
 mod end;
 mod init;
+mod refusal;
 mod stalled;
 mod without_offsets;
 
@@ -15,13 +16,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, publish_outputs, send};
-use super::permissions::Resource;
-use super::{Config, Error, ProducerRecord, RefusedRecords};
+use super::{Config, Error, ProducerRecord};
 use crate::crash;
 use crate::event::WallTime;
 use crate::telemetry::ClientMetrics;
@@ -42,6 +41,8 @@ pub struct TransactionalProducer {
     worker: usize,
     metrics: Option<ClientMetrics>,
     batch_bytes: usize,
+    /// Each record is a batch of its own until the next success.
+    has_single_batches: bool,
     producer: BaseProducer<DeliveryContext>,
     /// Publishes outputs outside of transactions; created by the first publish.
     outbox_producer: Option<BaseProducer<DeliveryContext>>,
@@ -99,6 +100,7 @@ impl TransactionalProducer {
         Ok(TransactionalProducer {
             metrics,
             batch_bytes,
+            has_single_batches: false,
             reports: Vec::new(),
             config: config.clone(),
             worker,
@@ -139,22 +141,23 @@ impl TransactionalProducer {
             Some(producer) => producer,
             None => self
                 .config
-                .idempotent_producer(self.batch_bytes)
+                .idempotent_producer(self.batch_size())
                 .create_with_context(self.context())
                 .map_err(|source| Error::from_client_creation("creating a producer", source))?,
         };
         let mut reports = Vec::with_capacity(outputs.len());
         match publish_outputs(&producer, outputs, &mut reports) {
             Ok(()) => {
-                self.outbox_producer = Some(producer);
+                if !std::mem::take(&mut self.has_single_batches) {
+                    self.outbox_producer = Some(producer);
+                }
                 Ok(())
             }
             // The producer is dropped: records in its queue must not be delivered after their retry.
             Err(Error::Abort { action, source }) => {
-                let all = reports.iter().zip(outputs).enumerate();
-                let refused = all.filter(|(_, (report, _))| report.is_refused());
-                let refused = refused.map(|(at, (_, output))| ((0, at), output)).collect();
-                Err(match self.abort_reason(refused, action, source) {
+                let all = outputs.iter().zip(&reports).enumerate();
+                let all = all.map(|(at, (output, report))| ((0, at), output, report));
+                Err(match self.abort_reason(all, action, source) {
                     Error::Abort { action, source } => Error::Retry { action, source },
                     other => other,
                 })
@@ -165,8 +168,8 @@ impl TransactionalProducer {
 
     /// Replaces the producer: initialising the new one ends the old one's transaction, either way.
     pub(crate) fn renew(&mut self) -> Result<(), Error> {
-        let Self { config, worker, batch_bytes, metrics, .. } = &*self;
-        self.producer = create_producer(config, *worker, *batch_bytes, metrics.as_ref())?;
+        let (batch_size, Self { config, worker, metrics, .. }) = (self.batch_size(), &*self);
+        self.producer = create_producer(config, *worker, batch_size, metrics.as_ref())?;
         // Remains set if aborting fails.
         self.must_renew = true;
         self.must_renew = self.stalled.abort_again(&self.producer)?;
@@ -199,6 +202,7 @@ impl TransactionalProducer {
         aborted?;
         match attempt {
             Ok(()) => {
+                self.must_renew |= std::mem::take(&mut self.has_single_batches);
                 // The last record of each part is its progress.
                 let progress = || self.reports.iter().filter_map(|reports| reports.last());
                 let next_offset =
@@ -221,12 +225,7 @@ impl TransactionalProducer {
                     let records = part.records.iter().zip(reports).enumerate();
                     records.map(move |(at, (record, report))| ((index, at), record, report))
                 });
-                if let Some((_, record, _)) = all.clone().find(|(.., report)| report.is_denied()) {
-                    return Err(self.config.denied(Resource::Output(&record.topic)));
-                }
-                let refused = all.filter(|(_, _, report)| report.is_refused());
-                let refused = refused.map(|(at, record, _)| (at, record)).collect();
-                Err(self.abort_reason(refused, action, source))
+                Err(self.abort_reason(all, action, source))
             }
             Err(other) => {
                 self.must_renew = true;
@@ -280,37 +279,6 @@ impl TransactionalProducer {
         committed.map_err(Error::from_commit)?;
         crash::point("committed");
         Ok(())
-    }
-
-    /// The reason of an aborted attempt: records that are always refused, by (part, record) index, or
-    /// another error. Several too large records of a topic may have been one batch: they are retried
-    /// in ever smaller batches, down to the largest record alone.
-    fn abort_reason(
-        &mut self,
-        mut refused: Vec<((usize, usize), &ProducerRecord)>,
-        action: &'static str,
-        source: KafkaError,
-    ) -> Error {
-        let Some(topic) = refused.first().map(|(_, record)| record.topic.clone()) else {
-            return Error::after_abort(action, source);
-        };
-        refused.retain(|(_, record)| record.topic == topic);
-        if source.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
-            let largest = refused.iter().copied().max_by_key(|(_, it)| it.byte_len());
-            let bytes = largest.map_or(0, |(_, record)| record.byte_len());
-            if refused.len() > 1 && bytes < self.batch_bytes {
-                let all: usize = refused.iter().map(|(_, record)| record.byte_len()).sum();
-                self.batch_bytes = (all.min(self.batch_bytes) / 2).max(bytes);
-                self.must_renew = true;
-                return Error::Abort { action, source };
-            }
-            refused = largest.into_iter().collect();
-        }
-        Error::Refused(Box::new(RefusedRecords {
-            topic,
-            records: refused.into_iter().map(|(at, _)| at).collect(),
-            source,
-        }))
     }
 
     fn abort(&mut self) -> Result<(), Error> {

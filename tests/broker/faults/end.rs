@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
@@ -11,7 +12,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{FaultTest, SETTINGS, proxy};
-use crate::proxy::Fault;
+use crate::proxy::{Fault, Latch};
 
 const FENCED: &str = "the brokers have fenced this process";
 
@@ -70,7 +71,7 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
     };
     for (code, advice) in [
         (Code::MessageTooLarge, "raise max.message.bytes of fault-hopeless-changelog"),
-        (Code::InvalidRecord, "check the clock"),
+        (Code::InvalidRecord, "says which of its rules the record violates"),
     ] {
         // The batch may be too large: it is retried in smaller ones first.
         let has_ended = Arc::new(AtomicBool::new(false));
@@ -92,6 +93,8 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         faulted.app.await_error_with_code(78, why);
         assert_eq!(fault.fired(), 1);
     };
+    let produce = proxy.on::<ProduceRequest>().nth(3);
+    ends_by(produce.refuse(Code::InvalidTimestamp), "Correct the clock that is wrong");
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
     ends_by(add.refuse(Code::TopicAuthorizationFailed), "Topic authorization failed");
     let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
@@ -109,4 +112,26 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         "not permitted to use the topic fault-hopeless-clickstream",
     );
     faulted.run_to_end();
+}
+
+/// A request arrives so late that the topic refuses the timestamps of its records, as if a clock were wrong. librdkafka says
+/// of several refused records that they are invalid, and would do so of their dead letters.
+#[test]
+fn outputs_whose_timestamps_are_refused_are_sent_again_and_become_no_dead_letters() {
+    let proxy = proxy();
+    let mut faulted = FaultTest::new(&proxy, "fault-clock", SETTINGS);
+    let topic = faulted.app.topic("stage-changes");
+    faulted.app.broker.alter_topic(&topic, &[("message.timestamp.before.max.ms", "1000")]);
+    let output =
+        |it: &ProduceRequest| it.topic_data.iter().any(|it| it.name.ends_with("stage-changes"));
+    let latch = Latch::default();
+    let late = proxy.on::<ProduceRequest>().when(output).delay_request_until(&latch);
+    faulted.app.start();
+    late.await_fired();
+    std::thread::park_timeout(Duration::from_secs(2));
+    latch.open();
+    faulted.app.await_caught_up();
+    assert!(faulted.app.log().contains("(INVALID_TIMESTAMP)"), "{}", faulted.app.log());
+    assert_eq!(faulted.app.read("dead-letters").len(), 0);
+    faulted.finish();
 }
