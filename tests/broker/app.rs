@@ -15,10 +15,11 @@ use crate::instance::Instance;
 pub(crate) struct App {
     pub(crate) broker: &'static Broker,
     pub(crate) name: String,
+    /// Dropped before the folder with its log.
+    pub(crate) daemon: Instance,
     pub(crate) folder: TempDir,
     /// The broker's address for the daemons.
     bootstrap: String,
-    pub(crate) daemon: Instance,
 }
 
 impl App {
@@ -285,15 +286,6 @@ admin = "127.0.0.1:0"
             .iter()
             .map(|stored| serde_json::from_str(stored.record.text()).unwrap())
             .collect()
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("the last log of the daemon:\n{}", self.log());
-        }
-        self.kill();
     }
 }
 

@@ -177,3 +177,11 @@ impl Instance {
         values.sum()
     }
 }
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the last log of {}:\n{}", self.folder.display(), self.log());
+        }
+    }
+}

@@ -208,9 +208,6 @@ impl RandomKills {
 impl Drop for RandomKills {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for instance in &self.instances {
-                println!("the last log of an instance:\n{}", instance.log());
-            }
             self.print_earlier_warnings();
         }
     }

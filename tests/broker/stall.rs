@@ -11,7 +11,7 @@ use crate::harness::{Broker, eventually};
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 20\n";
 /// Sessions time out after 10 seconds (7 under the consumer protocol), transactions after 15.
 const STALL: Duration = Duration::from_secs(20);
-const EVENTS: u64 = 8_000;
+const EVENTS: u64 = 5_000;
 
 fn stall(name: &str, edit: impl Fn(String) -> String) {
     let broker: &'static Broker = Box::leak(Box::new(Broker::start()));
@@ -54,6 +54,7 @@ fn stall(name: &str, edit: impl Fn(String) -> String) {
 }
 
 #[test]
+#[ignore = "the broker stalls for 20 seconds: tests/run.sh --long"]
 fn no_process_ends_when_a_broker_stalls_for_longer_than_a_session() {
     stall("stalled", |settings| settings);
 }

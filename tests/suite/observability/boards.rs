@@ -134,7 +134,7 @@ impl Board {
             json!({
                 "name": "Starts", "datasource": datasource(), "enable": true, "iconColor": "blue",
                 "expr": format!("max by (instance) (process_start_time_seconds{{{target}}}) * 1000"),
-                "useValueForTime": "on", "titleFormat": "{{instance}} starts", "step": "1m",
+                "useValueForTime": true, "titleFormat": "{{instance}} starts", "step": "1m",
             }),
             json!({
                 "name": "Changes of models", "datasource": datasource(), "enable": true, "iconColor": "purple",
