@@ -100,7 +100,7 @@ impl Merge {
         // A rejected record has no time: it is taken as soon as it is at the head.
         let first = heads.filter_map(|(rank, input)| Some((input.head()?.effective_time(), rank)));
         match first.min().and_then(|(_, rank)| self.inputs[rank].take_head()) {
-            Some((record, reservation)) => MergeOutput::Record(record, reservation.bytes()),
+            Some((record, bytes)) => MergeOutput::Record(record, bytes),
             None => MergeOutput::Empty,
         }
     }

@@ -49,21 +49,21 @@ impl Instance {
         let own = [env!("CARGO_BIN_EXE_tenure"), "run", "--config", settings.to_str().unwrap()];
         let at_once = format!("{MISCONFIGURATION_TIMEOUT}=0s");
         let command = ["env", &at_once].into_iter().chain(command.iter().copied()).chain(own);
-        self.process = Some(Process::start(&self.folder, &self.log_file(), command));
+        self.process = Some(Process::start(&self.folder, &self.log_file(self.starts), command));
     }
 
-    fn log_file(&self) -> PathBuf {
-        self.folder.join(format!("log-{}", self.starts))
+    fn log_file(&self, start: usize) -> PathBuf {
+        self.folder.join(format!("log-{start}"))
     }
 
     /// The log of the last process.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.log_file()).unwrap_or_default()
+        fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
     }
 
     /// The logs of all its processes.
     pub(crate) fn logs(&self) -> Vec<PathBuf> {
-        (1..=self.starts).map(|start| self.folder.join(format!("log-{start}"))).collect()
+        (1..=self.starts).map(|start| self.log_file(start)).collect()
     }
 
     /// How often the text is in the log of the last process.

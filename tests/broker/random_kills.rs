@@ -167,16 +167,6 @@ impl RandomKills {
         self.assert_state();
     }
 
-    /// What the logs of earlier processes say of late or lost records.
-    fn print_earlier_warnings(&self) {
-        for file in self.instances.iter().flat_map(Instance::logs) {
-            let log = fs::read_to_string(&file).unwrap_or_default();
-            for line in log.lines().filter(|line| line.contains("WARN")) {
-                println!("{}: {line}", file.display());
-            }
-        }
-    }
-
     /// The states on disk equal those in the changelog.
     fn assert_state(&self) {
         let mut states: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -205,10 +195,17 @@ impl RandomKills {
     }
 }
 
+/// Prints what earlier processes say of late or lost records, if the test fails.
 impl Drop for RandomKills {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.print_earlier_warnings();
+        if !std::thread::panicking() {
+            return;
+        }
+        for file in self.instances.iter().flat_map(Instance::logs) {
+            let log = fs::read_to_string(&file).unwrap_or_default();
+            for line in log.lines().filter(|line| line.contains("WARN")) {
+                println!("{}: {line}", file.display());
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A broker that stalls for longer than a session and than a transaction's timeout. `TENURE_STALLS=3` makes it stall three
 //! times.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::app::App;
 use crate::exactly_once::{assert_published_once, history, produce};
 use crate::fleet::kip_848;
-use crate::harness::{Broker, eventually};
+use crate::harness::{Broker, eventually, let_pass};
 
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 20\n";
 /// Sessions time out after 10 seconds (7 under the consumer protocol), transactions after 15.
@@ -35,10 +35,7 @@ fn stall(name: &str, edit: impl Fn(String) -> String) {
         });
         assert!(!app.is_caught_up(), "there is nothing left to do");
         app.broker.freeze();
-        let begun = Instant::now();
-        while let Some(left) = STALL.checked_sub(begun.elapsed()) {
-            std::thread::park_timeout(left);
-        }
+        let_pass(STALL);
         app.broker.thaw();
     }
     eventually("everything is committed", || {

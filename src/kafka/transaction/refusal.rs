@@ -1,5 +1,6 @@
 //! Why brokers did not accept records of an attempt, and what has to happen before the next one.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -67,16 +68,14 @@ impl TransactionalProducer {
     /// the largest record alone, which is left in `refused`.
     fn must_split_large(&mut self, refused: &mut Vec<FailedRecord<'_>>) -> bool {
         let bytes = |it: &FailedRecord<'_>| it.record.byte_len();
-        let largest = refused.iter().map(bytes).max().unwrap_or(0);
+        refused.sort_by_key(|it| Reverse(bytes(it)));
+        let largest = refused.first().map_or(0, bytes);
         if refused.len() > 1 && largest < self.batch_bytes {
             let all: usize = refused.iter().map(bytes).sum();
             self.batch_bytes = (all.min(self.batch_bytes) / 2).max(largest);
             return true;
         }
-        if let Some(at) = refused.iter().position(|it| bytes(it) == largest) {
-            refused.swap(0, at);
-            refused.truncate(1);
-        }
+        refused.truncate(1);
         false
     }
 

@@ -109,9 +109,10 @@ impl InputQueue {
         Some(&self.records.front()?.record)
     }
 
-    pub(super) fn take_head(&mut self) -> Option<(Record, Reservation)> {
+    /// The next record and its size.
+    pub(super) fn take_head(&mut self) -> Option<(Record, usize)> {
         let Queued { record, reservation, .. } = self.records.pop_front()?;
-        Some((record, reservation))
+        Some((record, reservation.bytes()))
     }
 
     pub(super) fn update_wait(&mut self, uptime: Duration, limit: Duration) -> WaitStatus {

@@ -12,9 +12,15 @@ use kafka_protocol::messages::{
 };
 
 use super::{FaultTest, SETTINGS, proxy};
+use crate::harness::let_pass;
 use crate::proxy::{Fault, Latch};
 
 const FENCED: &str = "the brokers have fenced this process";
+
+/// Whether a request has records for this topic of the app.
+fn is_to(topic: &str, request: &ProduceRequest) -> bool {
+    request.topic_data.iter().any(|it| it.name.ends_with(topic))
+}
 
 /// The first time it may be caused by the process itself: a transaction or a session that timed
 /// out.
@@ -65,10 +71,6 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
     let proxy = proxy();
     let mut faulted = FaultTest::new(&proxy, "fault-hopeless", SETTINGS);
     // A small dead letter can replace an output; a state cannot be replaced.
-    let to_changelog = |it: &ProduceRequest| {
-        let mut topics = it.topic_data.iter();
-        topics.any(|topic| topic.name.ends_with("changelog"))
-    };
     for (code, advice) in [
         (Code::MessageTooLarge, "raise max.message.bytes of fault-hopeless-changelog"),
         (Code::InvalidRecord, "says which of its rules the record violates"),
@@ -78,7 +80,7 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         let until = has_ended.clone();
         let produce = proxy
             .on::<ProduceRequest>()
-            .when(move |it| !until.load(Ordering::Relaxed) && to_changelog(it));
+            .when(move |it| !until.load(Ordering::Relaxed) && is_to("changelog", it));
         let refused = produce.nth(3).times(1000).refuse(code);
         faulted.app.start();
         let why = "changelog refuses a record that cannot be left out";
@@ -122,13 +124,14 @@ fn outputs_whose_timestamps_are_refused_are_sent_again_and_become_no_dead_letter
     let mut faulted = FaultTest::new(&proxy, "fault-clock", SETTINGS);
     let topic = faulted.app.topic("stage-changes");
     faulted.app.broker.alter_topic(&topic, &[("message.timestamp.before.max.ms", "1000")]);
-    let output =
-        |it: &ProduceRequest| it.topic_data.iter().any(|it| it.name.ends_with("stage-changes"));
     let latch = Latch::default();
-    let late = proxy.on::<ProduceRequest>().when(output).delay_request_until(&latch);
+    let late = proxy
+        .on::<ProduceRequest>()
+        .when(|it| is_to("stage-changes", it))
+        .delay_request_until(&latch);
     faulted.app.start();
     late.await_fired();
-    std::thread::park_timeout(Duration::from_secs(2));
+    let_pass(Duration::from_secs(2));
     latch.open();
     faulted.app.await_caught_up();
     assert!(faulted.app.log().contains("(INVALID_TIMESTAMP)"), "{}", faulted.app.log());

@@ -47,6 +47,14 @@ pub(crate) fn eventually(description: &str, mut condition: impl FnMut() -> bool)
     }
 }
 
+/// Waits for this time, where the time itself is the condition. A parked thread may wake up earlier.
+pub(crate) fn let_pass(time: Duration) {
+    let begun = Instant::now();
+    while let Some(left) = time.checked_sub(begun.elapsed()) {
+        thread::park_timeout(left);
+    }
+}
+
 /// The common configuration of all clients.
 fn client_config(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();

@@ -324,16 +324,17 @@ impl Panel {
 
     fn lines(&self) -> Json {
         let threshold = if self.thresholds.is_empty() { "off" } else { "dashed" };
+        let soft_max = self.soft_max();
         let mut custom = json!({
             "drawStyle": if self.bars { "bars" } else { "line" },
             "lineWidth": 1, "fillOpacity": if self.bars || self.stack { 30 } else { 5 },
             "showPoints": "never", "spanNulls": self.connected,
             "stacking": { "group": "A", "mode": if self.stack { "normal" } else { "none" } },
             "thresholdsStyle": { "mode": threshold },
+            "axisSoftMax": soft_max,
         });
-        custom["axisSoftMax"] = json!(self.soft_max());
         if self.negative {
-            custom["axisSoftMin"] = json!(-self.soft_max());
+            custom["axisSoftMin"] = json!(-soft_max);
         }
         custom
     }
